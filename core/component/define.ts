@@ -1,0 +1,134 @@
+/**
+ * What a component is: a type name, a configuration schema, what columns it needs and adds, and one `create` function.
+ * The framework does validation, lifecycle, telemetry, docs and the contract test from this declaration.
+ */
+
+import type { Schema } from 'convict';
+import type { FlowTable } from '../table/flow-table.ts';
+import type { MetricTable } from '../table/metric-table.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { MetricRegistry } from '../telemetry/metrics.ts';
+
+export type ComponentKind = 'receiver' | 'processor' | 'exporter' | 'extension';
+export type Stability = 'development' | 'alpha' | 'beta' | 'stable';
+
+/** What the framework hands to every instance. */
+export interface Host {
+  /** `type` or `type/name` as the configuration has it, after aliases. */
+  readonly id: string;
+  readonly logger: Logger;
+  readonly metrics: MetricRegistry;
+  readonly clock: Clock;
+  /** This build, for user agents, scopes and resources. */
+  readonly build: { readonly command: string; readonly version: string };
+}
+
+interface Lifecycle {
+  /** Acquire what is needed; a rejection stops the whole start. Called once, exporters first and receivers last. */
+  start?(): Promise<void>;
+  /** Give everything back. Must be safe before start and when called twice. Receivers first, exporters last. */
+  stop?(): Promise<void>;
+}
+
+/**
+ * What a receiver pushes into. Ask before you take: collect only when `hasRoom()`, then call `consume` exactly once;
+ * nothing behind it refuses.
+ */
+export interface Consumer {
+  /** True when at least one exporter behind this receiver can take one more table. */
+  hasRoom(): boolean;
+  /** Resolves as soon as `hasRoom()` may be true again, or when the signal aborts. */
+  waitForRoom(signal: AbortSignal): Promise<void>;
+  /** Runs every pipeline of this receiver over the table, to the queues of the exporters. Synchronous. */
+  consume(table: FlowTable): void;
+}
+
+export type Receiver = Lifecycle;
+
+/** A processor handles flow tables, metric tables, or both; what it does not handle passes by unchanged. */
+export interface Processor extends Lifecycle {
+  flows?(table: FlowTable): readonly (FlowTable | MetricTable)[];
+  /** All metric tables of one window at once. */
+  metrics?(tables: readonly MetricTable[]): readonly MetricTable[];
+}
+
+export interface Exporter extends Lifecycle {
+  /** True when one more call to `export` will be taken. */
+  hasRoom(): boolean;
+  /** Calls back each time room appears after there was none. */
+  onRoom(callback: () => void): void;
+  /** Takes the tables of one window; never throws, never blocks. Without room it counts them as enqueue_failed. */
+  export(tables: readonly MetricTable[]): void;
+}
+
+interface Definition<Config> {
+  /** Folder name and configuration key, lower_snake_case. */
+  readonly type: string;
+  /** Other spellings that are accepted, each with the warning that is logged when it is used. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  readonly stability: Stability;
+  /** One sentence for the docs. */
+  readonly description: string;
+  /** convict schema: each key with format, default and doc. Maps whose keys may hold dots use core/config/formats. */
+  readonly config: Schema<Config>;
+  /** Checks across keys, after each key was checked alone. Each problem has the key's path below the component. */
+  validate?(config: Config): readonly ConfigProblem[];
+}
+
+export interface ConfigProblem {
+  /** Keys below the component, such as ['tls', 'ca_file']; empty for the component itself. */
+  readonly path: readonly string[];
+  readonly message: string;
+  readonly fix?: string;
+}
+
+export interface ReceiverDefinition<Config> extends Definition<Config> {
+  /** Attributes of the catalogue that its flow tables carry. */
+  readonly adds: readonly string[];
+  create(config: Config, host: Host, consumer: Consumer): Receiver;
+}
+
+export interface ProcessorDefinition<Config> extends Definition<Config> {
+  /** Attributes that must be filled by what stands before it. */
+  readonly needs: readonly string[];
+  readonly adds: readonly string[];
+  /** Which kind of table it works on: checked against the order of the pipeline. */
+  readonly consumes: 'flows' | 'metrics' | 'both';
+  /** What leaves it; attribute_select turns flows into metrics. */
+  readonly produces: 'flows' | 'metrics' | 'same';
+  create(config: Config, host: Host): Processor;
+}
+
+export interface ExporterDefinition<Config> extends Definition<Config> {
+  create(config: Config, host: Host): Exporter;
+}
+
+export interface ReceiverComponent<Config = unknown> extends ReceiverDefinition<Config> {
+  readonly kind: 'receiver';
+}
+export interface ProcessorComponent<Config = unknown> extends ProcessorDefinition<Config> {
+  readonly kind: 'processor';
+}
+export interface ExporterComponent<Config = unknown> extends ExporterDefinition<Config> {
+  readonly kind: 'exporter';
+}
+
+/** Components differ in their configuration type; lists of them do not care. */
+// biome-ignore lint/suspicious/noExplicitAny: each component's own create() knows its configuration type
+export type Component = ReceiverComponent<any> | ProcessorComponent<any> | ExporterComponent<any>;
+
+export const defineReceiver = <Config>(definition: ReceiverDefinition<Config>): ReceiverComponent<Config> => ({
+  kind: 'receiver',
+  ...definition,
+});
+
+export const defineProcessor = <Config>(definition: ProcessorDefinition<Config>): ProcessorComponent<Config> => ({
+  kind: 'processor',
+  ...definition,
+});
+
+export const defineExporter = <Config>(definition: ExporterDefinition<Config>): ExporterComponent<Config> => ({
+  kind: 'exporter',
+  ...definition,
+});

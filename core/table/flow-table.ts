@@ -1,0 +1,30 @@
+/**
+ * The flows of one time window: columns of codes and two measures. Immutable: processors make new tables that share
+ * the columns they did not change. Two rows may describe the same flow (two CPUs may open two slots for one key);
+ * whoever groups adds them up.
+ */
+
+import type { AttributeColumn } from './dictionary.ts';
+import type { Resource, Scope, TimeWindow } from './resource.ts';
+
+/** `metric_names` of the receiver: which preset's names leave, in the catalogue's spelling. */
+export type NamingPreset = 'beyla' | 'obi' | 'otel';
+
+export interface FlowTable {
+  readonly kind: 'flows';
+  readonly rows: number;
+  readonly window: TimeWindow;
+  readonly resource: Resource;
+  readonly scope: Scope;
+  /** At least one; with several every metric leaves once under each preset. */
+  readonly metricNames: readonly NamingPreset[];
+  /** By attribute name of the catalogue; what is not here, nothing in the pipeline fills. */
+  readonly columns: ReadonlyMap<string, AttributeColumn>;
+  readonly measures: FlowMeasures;
+}
+
+/** Integers below 2^53. */
+export interface FlowMeasures {
+  readonly bytes: Float64Array;
+  readonly packets: Float64Array;
+}

@@ -3,6 +3,11 @@
  * units of what crosses. Long work (loading, scanning, freeing) runs off the event loop.
  */
 
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { WeirError } from '../core/errors.ts';
+import { nativeError } from './native-error.ts';
+
 /** One network interface of this network namespace. */
 export interface NetworkInterface {
   readonly index: number;
@@ -110,4 +115,196 @@ export interface KernelTable {
   settle(): Promise<void>;
   /** Detaches everything and unloads. */
   close(): Promise<void>;
+}
+
+/** What the addon exports; it trusts its arguments, which are checked here. */
+interface Addon {
+  open(options: {
+    objectPath: string;
+    maxSlots: number;
+    initialSlots: number;
+    protocols?: readonly number[];
+    idleWindows: number;
+  }): Promise<AddonTable>;
+  listInterfaces(): NetworkInterface[];
+}
+
+interface AddonTable {
+  programIds(): Record<string, number>;
+  attach(index: number, name: string, direction: HookDirection): void;
+  detach(index: number, direction: HookDirection): void;
+  setCovered(indexes: readonly number[]): void;
+  rowBound(): number;
+  collect(columns: FlowColumns): Promise<Omit<Collected, 'maxSlots'>>;
+  commit(): Promise<number>;
+  newEndpointEpoch(): void;
+  settle(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const ADDON_PATH = fileURLToPath(new URL('../build/Release/weir.node', import.meta.url));
+const OBJECT_PATH = fileURLToPath(new URL('../build/bpf/network.bpf.o', import.meta.url));
+
+const DEFAULT_INITIAL_SLOTS = 16_384;
+const DEFAULT_IDLE_WINDOWS = 6;
+/** Two arrays of this many elements are what a BPF array of 64-byte values may hold before its size overflows. */
+const MAX_SLOTS = 1 << 25;
+
+/** Entries of each overflow map in the BPF object: rows beyond the slots. */
+const OVERFLOW_FLOWS = 16_384;
+
+const MAX_ROWS = MAX_SLOTS + 2 * OVERFLOW_FLOWS;
+
+const COLUMN_KINDS = {
+  src: Uint32Array,
+  dst: Uint32Array,
+  srcPort: Uint16Array,
+  dstPort: Uint16Array,
+  transport: Uint8Array,
+  direction: Uint8Array,
+  iface: Uint16Array,
+  initiator: Uint8Array,
+  bytes: Float64Array,
+  packets: Float64Array,
+} as const;
+
+let loadedAddon: Addon | undefined;
+
+function addon(): Addon {
+  if (loadedAddon === undefined) {
+    try {
+      loadedAddon = createRequire(import.meta.url)(ADDON_PATH) as Addon;
+    } catch (cause) {
+      throw new WeirError('native/addon', `cannot load the native addon: ${(cause as Error).message}`, {
+        place: ADDON_PATH,
+        fix: 'build it with `npm run build:native`',
+        cause,
+      });
+    }
+  }
+  return loadedAddon;
+}
+
+/** The interfaces of this process's network namespace, in the kernel's order. Throws kernel/call. */
+export function listInterfaces(): NetworkInterface[] {
+  return call(() => addon().listInterfaces());
+}
+
+/**
+ * Loads the programs and tables; nothing is attached yet. Rejects with kernel/permission, kernel/unsupported,
+ * kernel/program-rejected, native/object or native/argument.
+ */
+export async function openKernelTable(options: KernelTableOptions): Promise<KernelTable> {
+  const maxSlots = powerOfTwo(integer('maxFlows', options.maxFlows, 1, MAX_SLOTS / 2) * 2);
+  const initialSlots = integer('initialSlots', options.initialSlots ?? DEFAULT_INITIAL_SLOTS, 1, MAX_SLOTS);
+  const idleWindows = integer('idleWindows', options.idleWindows ?? DEFAULT_IDLE_WINDOWS, 1, 1 << 20);
+  for (const protocol of options.protocols ?? []) integer('protocols', protocol, 0, 255);
+  try {
+    const table = await addon().open({
+      objectPath: options.objectPath ?? OBJECT_PATH,
+      maxSlots,
+      initialSlots: Math.min(powerOfTwo(initialSlots), maxSlots),
+      idleWindows,
+      ...(options.protocols === undefined ? {} : { protocols: options.protocols }),
+    });
+    return kernelTable(table, maxSlots);
+  } catch (error) {
+    throw nativeError(error);
+  }
+}
+
+/** Empty arrays for `collect`, with room for this many rows. */
+export function flowColumns(capacity: number): FlowColumns {
+  integer('capacity', capacity, 1, MAX_ROWS);
+  return {
+    capacity,
+    src: new Uint32Array(capacity),
+    dst: new Uint32Array(capacity),
+    srcPort: new Uint16Array(capacity),
+    dstPort: new Uint16Array(capacity),
+    transport: new Uint8Array(capacity),
+    direction: new Uint8Array(capacity),
+    iface: new Uint16Array(capacity),
+    initiator: new Uint8Array(capacity),
+    bytes: new Float64Array(capacity),
+    packets: new Float64Array(capacity),
+  };
+}
+
+/** The addon's reader takes one call at a time; this keeps the order and refuses calls after close. */
+function kernelTable(table: AddonTable, maxSlots: number): KernelTable {
+  let last: Promise<unknown> = Promise.resolve();
+  let closing: Promise<void> | undefined;
+  const whileOpen = <Result>(work: () => Result): Result => {
+    if (closing !== undefined) throw new WeirError('native/argument', 'the kernel table is closed');
+    return call(work);
+  };
+  const inTurn = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    whileOpen(() => undefined);
+    const before = last;
+    const turn = (async () => {
+      await before.catch(() => undefined);
+      return await work();
+    })();
+    last = turn;
+    try {
+      return await turn;
+    } catch (error) {
+      throw nativeError(error);
+    }
+  };
+
+  return {
+    programIds: call(() => table.programIds()),
+    attach: (iface, direction) =>
+      whileOpen(() => {
+        integer('index', iface.index, 1, 0x7fffffff);
+        table.attach(iface.index, iface.name, direction);
+      }),
+    detach: (index, direction) => whileOpen(() => table.detach(index, direction)),
+    setCovered: (indexes) => whileOpen(() => table.setCovered(indexes)),
+    rowBound: () => whileOpen(() => table.rowBound()),
+    collect: (columns) => {
+      checkColumns(columns);
+      return inTurn(async () => ({ ...(await table.collect(columns)), maxSlots }));
+    },
+    commit: () => inTurn(async () => ({ freed: await table.commit() })),
+    newEndpointEpoch: () => whileOpen(() => table.newEndpointEpoch()),
+    settle: () => inTurn(() => table.settle()),
+    close: () => {
+      closing ??= last.catch(() => undefined).then(() => table.close());
+      return closing;
+    },
+  };
+}
+
+function call<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw nativeError(error);
+  }
+}
+
+/** A short array would let the addon write past its end. */
+function checkColumns(columns: FlowColumns): void {
+  integer('capacity', columns.capacity, 1, MAX_ROWS);
+  for (const [name, kind] of Object.entries(COLUMN_KINDS)) {
+    const column = columns[name as keyof typeof COLUMN_KINDS];
+    if (!(column instanceof kind) || column.length < columns.capacity) {
+      throw new WeirError('native/argument', `column ${name}: want a ${kind.name} of ${columns.capacity} elements`);
+    }
+  }
+}
+
+function integer(name: string, value: number, least: number, most: number): number {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new WeirError('native/argument', `${name}: want an integer from ${least} to ${most}, got ${value}`);
+  }
+  return value;
+}
+
+/** The smallest power of two that is not less. */
+function powerOfTwo(value: number): number {
+  return 2 ** Math.ceil(Math.log2(value));
 }

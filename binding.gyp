@@ -1,0 +1,24 @@
+{
+  "targets": [
+    {
+      "target_name": "weir",
+      "sources": [
+        "native/addon.cc",
+        "native/device_table.cc",
+        "native/flow_reader.cc",
+        "native/grace_period.cc",
+        "native/hooks.cc",
+        "native/kernel_table.cc",
+        "native/loader.cc",
+        "native/netlink.cc",
+        "native/overflow.cc"
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS"],
+      "libraries": ["-lbpf"],
+      "cflags!": ["-fno-exceptions"],
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc": ["-std=c++20", "-O2", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-fvisibility=hidden", "-fexceptions"]
+    }
+  ]
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Adds a packet to its flow: the open-addressing table first, the overflow map when no slot is to be had, the loss
+ * counters when that is full too. Nothing is ever removed here. Two CPUs that open the same flow at the same moment
+ * make two slots; readers add them up, so no lock, no tombstone and no rehash is needed, and the mask can grow while
+ * packets are counted.
+ */
+#ifndef WEIR_ACCOUNT_H
+#define WEIR_ACCOUNT_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "ledger.h"
+#include "maps.h"
+#include "packet.h"
+
+#define READ_ONCE(place) (*(volatile __typeof__(place) *)&(place))
+
+/* Flags that change who or what a flow is; others are noted once an epoch. */
+#define TCP_FLAGS_NOTED (TCP_FLAG_FIN | TCP_FLAG_SYN | TCP_FLAG_RST)
+
+static __always_inline __u32 signals_of(__u32 tcp_flags)
+{
+	__u32 signals = tcp_flags;
+
+	if (tcp_flags & TCP_FLAG_SYN)
+		signals |= tcp_flags & TCP_FLAG_ACK ? SIGNAL_SYN_ACK_SENT : SIGNAL_SYN_SENT;
+	return signals;
+}
+
+/* Multiply and fold, a word pair at a time (the constants are those of MurmurHash3's finaliser and its kin). */
+static __always_inline __u64 hash_key(const __u64 *words)
+{
+	__u64 hash = (words[1] ^ words[0] * 0xd6e8feb86659fd93ull) * 0x9e3779b97f4a7c15ull;
+
+	hash ^= hash >> 32;
+	hash = (hash ^ words[3] ^ words[2] * 0xa0761d6478bd642full) * 0xff51afd7ed558ccdull;
+	hash ^= hash >> 32;
+	hash = (hash ^ words[4]) * 0xc4ceb9fe1a85ec53ull;
+	return hash ^ hash >> 29;
+}
+
+/*
+ * The slot, in such a way that its key is read after its state. x86 keeps loads in order; on other machines the
+ * address is made to depend on the state, which orders the loads without a barrier.
+ */
+static __always_inline struct flow_slot *after_state(struct flow_slot *slot, __u32 state)
+{
+#if defined(__TARGET_ARCH_x86)
+	(void)state;
+	return slot;
+#else
+	__u64 zero = state;
+
+	asm volatile("%0 &= 0" : "+r"(zero));
+	return (void *)slot + zero;
+#endif
+}
+
+static __always_inline int same_key(const __u64 *left, const __u64 *right)
+{
+	return left[0] == right[0] && left[1] == right[1] && left[2] == right[2] && left[3] == right[3] &&
+	       left[4] == right[4];
+}
+
+/* Counts a new slot and doubles the table when more than half of it is taken. */
+static __always_inline void note_new_slot(__u32 mask)
+{
+	__u32 used = __sync_fetch_and_add(&control.used, 1) + 1;
+
+	if (used > mask / 2 && mask < settings.max_mask)
+		__sync_val_compare_and_swap(&control.mask, mask, mask * 2 + 1);
+}
+
+/* Makes a claimed slot the flow's. The state is written last, so whoever sees READY sees the key. */
+static __always_inline void open_slot(struct __sk_buff *skb, struct flow_slot *slot, __u32 index,
+				      const struct packet *packet, __u32 epoch, __u32 mask)
+{
+	struct flow_cold *cold = bpf_map_lookup_elem(&flow_cold, &index);
+
+	for (int i = 0; i < 5; i++)
+		slot->key.words[i] = packet->key.words[i];
+	slot->epoch = epoch;
+	if (cold) {
+		cold->first_ns = bpf_ktime_get_ns();
+		cold->ifindex = skb->ifindex;
+		cold->signals = signals_of(packet->tcp_flags);
+	}
+	__sync_lock_test_and_set(&slot->state, SLOT_READY);
+	note_new_slot(mask);
+}
+
+static __always_inline int add_overflow(void *map, struct packet *packet)
+{
+	struct flow_amount first = {.bytes = packet->bytes, .packets = packet->packets};
+
+	for (int attempt = 0; attempt < 2; attempt++) {
+		struct flow_amount *amount = bpf_map_lookup_elem(map, &packet->key);
+		if (amount) {
+			__sync_fetch_and_add(&amount->bytes, packet->bytes);
+			__sync_fetch_and_add(&amount->packets, packet->packets);
+			return 1;
+		}
+		/* Another CPU may have been faster: then it is there to be found. */
+		if (bpf_map_update_elem(map, &packet->key, &first, BPF_NOEXIST) == 0)
+			return 2;
+	}
+	return 0;
+}
+
+static __noinline int account_overflow(struct __sk_buff *skb, struct packet *packet)
+{
+	if (!packet)
+		return 0;
+	__u32 generation = READ_ONCE(control.overflow_generation) & 1;
+	int added = generation ? add_overflow(&overflow_1, packet) : add_overflow(&overflow_0, packet);
+
+	if (added == 2)
+		__sync_fetch_and_add(&control.overflow_used[generation], 1);
+	if (!added)
+		note(skb, packet, LOST_TABLE_FULL);
+	return 0;
+}
+
+static __always_inline void account(struct __sk_buff *skb, struct packet *packet)
+{
+	const __u64 *words = packet->key.words;
+	__u32 mask = READ_ONCE(control.mask), epoch = READ_ONCE(control.epoch);
+	__u64 hash = hash_key(words);
+	__u32 first = (__u32)(hash >> 7), second = (__u32)(hash >> 39);
+
+	for (int probe = 0; probe < 2 * PROBE_WINDOW; probe++) {
+		__u32 index = ((probe < PROBE_WINDOW ? first : second) + probe) & mask;
+		struct flow_slot *slot = bpf_map_lookup_elem(&flow_slots, &index);
+		if (!slot)
+			break;
+		__u32 state = READ_ONCE(slot->state);
+		if (state == SLOT_READY) {
+			if (!same_key(after_state(slot, state)->key.words, words))
+				continue;
+		} else {
+			if (state != SLOT_FREE ||
+			    __sync_val_compare_and_swap(&slot->state, SLOT_FREE, SLOT_CLAIMED) != SLOT_FREE)
+				continue;
+			open_slot(skb, slot, index, packet, epoch, mask);
+		}
+		__sync_fetch_and_add(&slot->bytes, packet->bytes);
+		__sync_fetch_and_add(&slot->packets, packet->packets);
+		if (slot->epoch != epoch || packet->tcp_flags & TCP_FLAGS_NOTED) {
+			struct flow_cold *cold = bpf_map_lookup_elem(&flow_cold, &index);
+			slot->epoch = epoch;
+			if (cold)
+				__sync_fetch_and_or(&cold->signals, signals_of(packet->tcp_flags));
+		}
+		return;
+	}
+	account_overflow(skb, packet);
+}
+
+#endif

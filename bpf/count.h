@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* What is done with a packet, in one function: parse, decide whether it is counted here, account. */
+#ifndef WEIR_COUNT_H
+#define WEIR_COUNT_H
+
+#include "account.h"
+#include "ledger.h"
+#include "parse.h"
+
+static __always_inline int protocol_selected(__u32 protocol)
+{
+	return settings.protocols[protocol >> 6 & 3] >> (protocol & 63) & 1;
+}
+
+static __always_inline void count(struct __sk_buff *skb, __u32 direction)
+{
+	struct packet packet;
+	enum parse_result result = parse(skb, direction, &packet);
+
+	if (direction == FLOW_EGRESS && counted_on_entry(skb))
+		note(skb, &packet, FILTERED_COUNTED_ELSEWHERE);
+	else if (result == PARSE_NOT_IP)
+		note(skb, &packet, FILTERED_NOT_IP);
+	else if (result == PARSE_MALFORMED)
+		note(skb, &packet, LOST_MALFORMED);
+	else if (settings.select_protocols && !protocol_selected(packet.key.transport))
+		note(skb, &packet, FILTERED_PROTOCOL);
+	else
+		account(skb, &packet);
+}
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * What kernel and user space share: the layout of the tables, and the meaning of every number in them.
+ * Included by the BPF programs and by native/; the sizes are asserted on both sides.
+ */
+#ifndef WEIR_FLOW_H
+#define WEIR_FLOW_H
+
+#include <linux/types.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the last word of a flow key is built for little-endian machines"
+#endif
+
+#ifdef __cplusplus
+#define FLOW_ASSERT static_assert
+#else
+#define FLOW_ASSERT _Static_assert
+#endif
+
+enum flow_direction { FLOW_INGRESS = 0, FLOW_EGRESS = 1 };
+
+/* A flow of one direction. IPv4 addresses are v6-mapped, ports in network byte order. */
+union flow_key {
+	struct {
+		__u8 src[16];
+		__u8 dst[16];
+		__be16 src_port; /* ICMP and ICMPv6: type, then code */
+		__be16 dst_port;
+		__u8 transport; /* IP protocol number */
+		__u8 direction; /* enum flow_direction, of the interface */
+		__u16 iface;	/* lower 16 bits of the interface index */
+	};
+	__u64 words[5]; /* the programs build, hash and compare whole words */
+};
+FLOW_ASSERT(sizeof(union flow_key) == 40, "flow key");
+
+/*
+ *   FREE --claim--> CLAIMED --key written--> READY --idle--> DEAD --after a grace period--> FREE
+ *        program             program               user space      user space
+ *
+ * Programs count into READY slots only. The key of a slot is stable while its state is READY or DEAD, so it is read
+ * after the state; a key that was read before may belong to the flow that had the slot earlier.
+ */
+enum slot_state { SLOT_FREE = 0, SLOT_CLAIMED = 1, SLOT_READY = 2, SLOT_DEAD = 3 };
+
+/* One cache line. bytes and packets only grow until the slot is freed. */
+struct flow_slot {
+	union flow_key key;
+	__u32 state;
+	__u32 epoch; /* epoch of the last packet */
+	__u64 bytes;
+	__u64 packets;
+};
+FLOW_ASSERT(sizeof(struct flow_slot) == 64, "flow slot");
+
+/* signals of a flow: the lower byte is the TCP flags seen, or-ed; these tell who opened the connection. */
+#define SIGNAL_SYN_SENT 0x100u	   /* the source sent a SYN: it is the initiator */
+#define SIGNAL_SYN_ACK_SENT 0x200u /* the source answered a SYN: the destination is the initiator */
+
+#define TCP_FLAG_FIN 0x01u
+#define TCP_FLAG_SYN 0x02u
+#define TCP_FLAG_RST 0x04u
+#define TCP_FLAG_ACK 0x10u
+
+/* What a packet of a known flow does not need; same index as the slot. */
+struct flow_cold {
+	__u64 first_ns; /* CLOCK_MONOTONIC of the first packet */
+	__u32 ifindex;
+	__u32 signals;
+};
+FLOW_ASSERT(sizeof(struct flow_cold) == 16, "flow cold");
+
+struct flow_amount {
+	__u64 bytes;
+	__u64 packets;
+};
+
+/* Why bytes are in the ledger instead of the table. FILTERED is on purpose, LOST is not. */
+enum ledger_reason {
+	FILTERED_PROTOCOL,
+	FILTERED_NOT_IP,
+	FILTERED_COUNTED_ELSEWHERE,
+	LOST_TABLE_FULL,
+	LOST_MALFORMED,
+	LEDGER_REASONS
+};
+
+/* One row an interface and direction, at index row * 2 + direction. */
+struct ledger_row {
+	struct flow_amount amounts[LEDGER_REASONS];
+};
+
+/* Interfaces that can be attached at a time; row 0 takes what arrives from one that is not in the device table. */
+#define LEDGER_INTERFACES 4096
+
+/* Indexed by iface. Devices that share the lower 16 bits of their index are told apart by the whole index. */
+struct device {
+	__u32 ifindex;
+	__u16 ledger_row;
+	__u16 covered; /* 1: what comes in here is counted, so that its forwarding is not */
+};
+FLOW_ASSERT(sizeof(struct device) == 8, "device");
+#define DEVICE_SLOTS 65536
+
+/* Flows that fit nowhere in the table. Two generations, so that one can be emptied while nobody writes to it. */
+#define OVERFLOW_FLOWS 16384
+
+/* Set before load, constant afterwards. */
+struct flow_settings {
+	__u32 max_mask; /* slots of the table less one */
+	__u32 select_protocols;
+	__u64 protocols[4]; /* bit per IP protocol number; read when select_protocols is 1 */
+};
+
+/* Shared while running. The first line is read for each packet, the second written for each new flow. */
+struct flow_control {
+	__u32 epoch; /* user space counts it up with each read */
+	__u32 mask;  /* slots in use less one; the program doubles it */
+	__u32 overflow_generation; /* 0 or 1: where programs put overflow; user space flips it */
+	__u32 padding[13];
+	__u32 used;	       /* slots not FREE */
+	__u32 overflow_used[2]; /* entries made, by generation */
+	__u32 padding_used[13];
+};
+FLOW_ASSERT(sizeof(struct flow_control) == 128, "flow control");
+
+/* A flow is looked for in two windows of this many slots. */
+#define PROBE_WINDOW 8
+
+#endif

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/* The programs that hang on interfaces. They observe only: the next program decides about the packet. */
+
+#include "count.h"
+
+#define NEXT_PROGRAM (-1) /* TCX_NEXT */
+
+SEC("tc")
+int network_ingress(struct __sk_buff *skb)
+{
+	count(skb, FLOW_INGRESS);
+	return NEXT_PROGRAM;
+}
+
+SEC("tc")
+int network_egress(struct __sk_buff *skb)
+{
+	count(skb, FLOW_EGRESS);
+	return NEXT_PROGRAM;
+}
+
+/* The kernel knows only the first of the two licences. */
+char program_license[] SEC("license") = "GPL";

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The devices that programs know by index: which are covered, and the ledger row of each attached one.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "../bpf/flow.h"
+
+namespace weir {
+
+struct LedgerEntry {
+	uint16_t iface;
+	flow_direction direction;
+	ledger_row amounts;
+};
+
+class DeviceTable {
+      public:
+	DeviceTable(int devices_descriptor, int ledger_descriptor);
+
+	// Gives the device a ledger row. Throws Failure with EEXIST when another one has the same lower 16 bits.
+	void add(uint32_t ifindex);
+	// Its counts stay in the ledger, and it gets the same row if it comes back.
+	void remove(uint32_t ifindex);
+	// Replaces the whole set.
+	void set_covered(const std::vector<uint32_t> &ifindexes);
+	// Both directions of every device that was ever added.
+	std::vector<LedgerEntry> read_ledger() const;
+
+      private:
+	struct Entry {
+		uint32_t ifindex = 0; // 0: free
+		bool attached = false;
+		bool covered = false;
+	};
+	Entry &claim(uint32_t ifindex);
+	void publish(uint16_t iface, const Entry &entry) const;
+
+	int devices_descriptor_;
+	int ledger_descriptor_;
+	std::map<uint16_t, Entry> entries_;
+	std::map<uint16_t, uint16_t> rows_;
+};
+
+} // namespace weir

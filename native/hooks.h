@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where programs hang: one tcx link an interface and direction. The links go with the process.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "../bpf/flow.h"
+#include "file_descriptor.h"
+
+namespace weir {
+
+class Hooks {
+      public:
+	// Puts the program before all others of the interface, so that it sees each packet whatever they decide.
+	// Throws Failure: EINVAL where the kernel has no tcx (before 6.6), ENODEV, EPERM.
+	void attach(int program_descriptor, uint32_t ifindex, const std::string &name, flow_direction direction);
+	// Nothing happens when it is not attached.
+	void detach(uint32_t ifindex, flow_direction direction);
+	void detach_all();
+	bool attached(uint32_t ifindex) const;
+
+      private:
+	std::map<std::pair<uint32_t, flow_direction>, FileDescriptor> links_;
+};
+
+} // namespace weir

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The JavaScript object over one loaded BPF object: hooks, devices, reader. Arguments were checked in index.ts.
+#pragma once
+
+#include <memory>
+
+#include <napi.h>
+
+#include "device_table.h"
+#include "flow_reader.h"
+#include "hooks.h"
+#include "loader.h"
+
+namespace weir {
+
+// What is loaded; shared with work that is under way, so that closing never pulls it away.
+struct Loaded {
+	Loaded(const LoadOptions &options, uint32_t idle_windows)
+	    : object(options), reader(object, idle_windows),
+	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger"))
+	{
+	}
+	BpfObject object;
+	FlowReader reader;
+	DeviceTable devices;
+	Hooks hooks;
+};
+
+class KernelTable : public Napi::ObjectWrap<KernelTable> {
+      public:
+	// open(options) -> Promise<KernelTable>
+	static Napi::Value open(const Napi::CallbackInfo &info);
+	static void define(Napi::Env env);
+	explicit KernelTable(const Napi::CallbackInfo &info);
+
+      private:
+	Napi::Value program_ids(const Napi::CallbackInfo &info);
+	void attach(const Napi::CallbackInfo &info);
+	void detach(const Napi::CallbackInfo &info);
+	void set_covered(const Napi::CallbackInfo &info);
+	Napi::Value row_bound(const Napi::CallbackInfo &info);
+	Napi::Value collect(const Napi::CallbackInfo &info);
+	Napi::Value commit(const Napi::CallbackInfo &info);
+	void new_endpoint_epoch(const Napi::CallbackInfo &info);
+	Napi::Value settle(const Napi::CallbackInfo &info);
+	Napi::Value close(const Napi::CallbackInfo &info);
+
+	std::shared_ptr<Loaded> loaded_;
+};
+
+} // namespace weir

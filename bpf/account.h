@@ -90,7 +90,7 @@ static __always_inline void open_slot(struct __sk_buff *skb, struct flow_slot *s
 	note_new_slot(mask);
 }
 
-static __always_inline int add_overflow(void *map, struct packet *packet)
+static __always_inline int add_overflow(void *map, const struct packet *packet)
 {
 	struct flow_amount first = {.bytes = packet->bytes, .packets = packet->packets};
 
@@ -108,7 +108,7 @@ static __always_inline int add_overflow(void *map, struct packet *packet)
 	return 0;
 }
 
-static __noinline int account_overflow(struct __sk_buff *skb, struct packet *packet)
+static __noinline int account_overflow(struct __sk_buff *skb, const struct packet *packet)
 {
 	if (!packet)
 		return 0;
@@ -122,7 +122,7 @@ static __noinline int account_overflow(struct __sk_buff *skb, struct packet *pac
 	return 0;
 }
 
-static __always_inline void account(struct __sk_buff *skb, struct packet *packet)
+static __always_inline void account(struct __sk_buff *skb, const struct packet *packet)
 {
 	const __u64 *words = packet->key.words;
 	__u32 mask = READ_ONCE(control.mask), epoch = READ_ONCE(control.epoch);
@@ -154,7 +154,9 @@ static __always_inline void account(struct __sk_buff *skb, struct packet *packet
 		}
 		return;
 	}
-	account_overflow(skb, packet);
+	/* A copy, so that the packet itself need not be in memory. */
+	struct packet copy = *packet;
+	account_overflow(skb, &copy);
 }
 
 #endif

@@ -14,37 +14,11 @@
 #include <linux/ipv6.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
+#include "headers.h"
 #include "packet.h"
 
-#define ETHER_TYPE_OFFSET 12
-#define IPV4_BYTES 20
-#define IPV4_NO_OPTIONS 0x45 /* version 4, header of 5 words */
-#define IPV4_FRAGMENT_OFFSET 0x1fff
-#define IPV6_BYTES 40
-#define IPV6_FRAGMENT_OFFSET 0xfff8
-#define TCP_BYTES 20
-#define TCP_LENGTH_OFFSET 12
-#define TCP_FLAGS_OFFSET 13
-#define UDP_BYTES 8
-#define ICMP_BYTES 8
 /* Extension headers that are walked; RFC 8200 names six kinds, each sensible once (destination options twice). */
 #define IPV6_MAX_EXTENSIONS 8
-
-static __always_inline __u64 v4_mapped(__be32 address)
-{
-	return (__u64)address << 32 | 0xffff0000u;
-}
-
-/* Both ports of TCP and UDP, source in the lower half, as they stand in the packet. */
-static __always_inline __u32 port_word(const void *transport)
-{
-	return *(const __u16 *)transport | (__u32) * (const __u16 *)(transport + 2) << 16;
-}
-
-static __always_inline __u64 last_word(__u32 ports, __u32 protocol, __u32 direction, __u32 ifindex)
-{
-	return (__u64)ports | (__u64)protocol << 32 | (__u64)direction << 40 | (__u64)ifindex << 48;
-}
 
 /* Where the headers of a packet end so far, and what comes next. */
 struct header_walk {
@@ -135,15 +109,13 @@ static __always_inline enum parse_result walk_transport(struct __sk_buff *skb, s
 }
 
 /* Fills the packet's size for any result, so that whatever is not counted as a flow is in the ledger. */
-static __noinline enum parse_result parse_slow(struct __sk_buff *skb, __u32 direction, struct packet *packet)
+static __always_inline enum parse_result parse_slow(struct __sk_buff *skb, __u32 direction, struct packet *packet)
 {
 	struct header_walk walk = {.offset = ETH_HLEN};
 	enum parse_result result = PARSE_NOT_IP;
 	__u16 ether_type = 0;
 	__u32 ports = 0;
 
-	if (!packet)
-		return PARSE_MALFORMED;
 	packet->tcp_flags = 0;
 	if (bpf_skb_load_bytes(skb, ETHER_TYPE_OFFSET, &ether_type, sizeof(ether_type)))
 		result = PARSE_MALFORMED;

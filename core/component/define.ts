@@ -3,7 +3,7 @@
  * The framework does validation, lifecycle, telemetry, docs and the contract test from this declaration.
  */
 
-import type { Schema } from 'convict';
+import type { ConfigSchema } from '../config/schema.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
 import type { Clock } from '../telemetry/clock.ts';
@@ -40,7 +40,10 @@ export interface Consumer {
   hasRoom(): boolean;
   /** Resolves as soon as `hasRoom()` may be true again, or when the signal aborts. */
   waitForRoom(signal: AbortSignal): Promise<void>;
-  /** Runs every pipeline of this receiver over the table, to the queues of the exporters. Synchronous. */
+  /**
+   * Runs every pipeline of this receiver over the table, to the queues of the exporters. Synchronous. Throws only when
+   * a processor failed in every pipeline: then the table is lost, and the receiver says so in its ledger.
+   */
   consume(table: FlowTable): void;
 }
 
@@ -70,8 +73,10 @@ interface Definition<Config> {
   readonly stability: Stability;
   /** One sentence for the docs. */
   readonly description: string;
-  /** convict schema: each key with format, default and doc. Maps whose keys may hold dots use core/config/formats. */
-  readonly config: Schema<Config>;
+  /** convict schema: each key with format (core/config/formats.ts), default as a user would write it, and doc. */
+  readonly config: ConfigSchema<Config>;
+  /** Keys that users know from elsewhere and that live elsewhere here, with the place: `cidrs: 'the cidr processor'`. */
+  readonly elsewhere?: Readonly<Record<string, string>>;
   /** Checks across keys, after each key was checked alone. Each problem has the key's path below the component. */
   validate?(config: Config): readonly ConfigProblem[];
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * From a frame to its flow. The fast path reads Ethernet, IPv4 without options or IPv6 without extension headers, and
- * TCP, UDP, ICMP or ICMPv6 straight from packet memory. Everything else goes to parse_slow.h.
+ * From a frame to its flow, for nearly all frames: Ethernet, IPv4 without options or IPv6 without extension headers, and
+ * TCP, UDP, ICMP or ICMPv6, read straight from packet memory. Everything else is left to parse_slow.h.
  * Key words are made in registers: 8-byte loads after narrower stores to the same place stall store forwarding.
  */
-#ifndef WEIR_PARSE_H
-#define WEIR_PARSE_H
+#ifndef WEIR_PARSE_FAST_H
+#define WEIR_PARSE_FAST_H
 
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -14,9 +14,10 @@
 #include <linux/ipv6.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
+#include "headers.h"
 #include "packet.h"
-#include "parse_slow.h"
 
+/* Returns 0 when the frame is not one of these. */
 static __always_inline int parse_fast(struct __sk_buff *skb, __u32 direction, struct packet *packet)
 {
 	void *data = (void *)(long)skb->data;
@@ -73,13 +74,6 @@ static __always_inline int parse_fast(struct __sk_buff *skb, __u32 direction, st
 	words[4] = last_word(ports, protocol, direction, skb->ifindex);
 	measure(skb, header_bytes, packet);
 	return 1;
-}
-
-static __always_inline enum parse_result parse(struct __sk_buff *skb, __u32 direction, struct packet *packet)
-{
-	if (parse_fast(skb, direction, packet))
-		return PARSED;
-	return parse_slow(skb, direction, packet);
 }
 
 #endif

@@ -1,0 +1,18 @@
+/** The components of this build, one line each. A component that is not here does not exist for the configuration. */
+
+import type { Component } from './core/component/define.ts';
+import debug from './exporters/debug/index.ts';
+import otlpGrpc from './exporters/otlp_grpc/index.ts';
+import otlpHttp from './exporters/otlp_http/index.ts';
+import attributeSelect from './processors/attribute_select/index.ts';
+import deltaToCumulative from './processors/delta_to_cumulative/index.ts';
+import ebpfNetwork from './receiver/ebpf_network/index.ts';
+
+export const components: readonly Component[] = [
+  ebpfNetwork,
+  attributeSelect,
+  deltaToCumulative,
+  debug,
+  otlpGrpc,
+  otlpHttp,
+];

@@ -1,0 +1,45 @@
+/** The protobuf wire format, reading: the fields of one small message, such as the answer of a server. */
+
+import { WeirError } from '../errors.ts';
+
+export interface ProtoField {
+  readonly number: number;
+  /** Wire type 0, as unsigned 64 bits. */
+  readonly varint?: bigint;
+  /** Wire types 1, 2 and 5: a view into the message. */
+  readonly bytes?: Uint8Array;
+}
+
+const malformed = (what: string) => new WeirError('export/failed', `malformed protobuf message: ${what}`);
+
+/** The fields in the order of the wire; groups, which proto3 does not have, are malformed. */
+export function* protoFields(message: Uint8Array): Generator<ProtoField> {
+  let at = 0;
+
+  const varint = (): bigint => {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = message[at++];
+      if (byte === undefined) throw malformed('it ends within a number');
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return BigInt.asUintN(64, value);
+    }
+    throw malformed('a number is longer than ten bytes');
+  };
+  const take = (length: number): Uint8Array => {
+    if (length > message.length - at) throw malformed('it ends within a field');
+    at += length;
+    return message.subarray(at - length, at);
+  };
+
+  while (at < message.length) {
+    const tag = Number(varint());
+    const number = Math.floor(tag / 8);
+    const wireType = tag % 8;
+    if (wireType === 0) yield { number, varint: varint() };
+    else if (wireType === 1) yield { number, bytes: take(8) };
+    else if (wireType === 2) yield { number, bytes: take(Number(varint())) };
+    else if (wireType === 5) yield { number, bytes: take(4) };
+    else throw malformed(`wire type ${wireType}`);
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * The graph of a configuration: makes one instance of each receiver and exporter in use, one of a processor for each
+ * pipeline that it stands in, and joins them. Starts nothing.
+ */
+
+import type { Component, Exporter, Host, Processor, Receiver } from '../component/define.ts';
+import type { ComponentInstance, PipelineConfig, ResolvedConfig } from '../config/types.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { MetricRegistry } from '../telemetry/metrics.ts';
+import { createAllAttributes } from './all-attributes.ts';
+import { inContext } from './failure.ts';
+import { leavesMetrics, orderProblems } from './order.ts';
+import { createRoom } from './room.ts';
+import { createConsumer, type Pipeline } from './run.ts';
+
+export interface GraphOptions {
+  readonly build: Host['build'];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: MetricRegistry;
+}
+
+export interface Node<Instance> {
+  readonly id: string;
+  readonly kind: 'receiver' | 'processor' | 'exporter';
+  readonly instance: Instance;
+}
+
+export interface Graph {
+  readonly receivers: readonly Node<Receiver>[];
+  /** In the order of the pipelines, first to last. */
+  readonly processors: readonly Node<Processor>[];
+  readonly exporters: readonly Node<Exporter>[];
+}
+
+/** Throws an AggregateError with every mistake in the order of processors, or what a component threw. */
+export function buildGraph(config: ResolvedConfig, options: GraphOptions): Graph {
+  const problems = orderProblems(config);
+  if (problems.length > 0) throw new AggregateError(problems, 'failed to build pipelines');
+  const inUse = (kind: 'receivers' | 'exporters') => new Set(config.pipelines.flatMap((pipeline) => pipeline[kind]));
+
+  const usedExporters = inUse('exporters');
+  const exporters = config.exporters
+    .filter(({ id }) => usedExporters.has(id))
+    .map((one) => node(one, options, {}, (host) => one.definition.create(one.config, host)));
+  const exporterById = new Map(exporters.map(({ id, instance }) => [id, instance]));
+
+  const pipelines = config.pipelines.map((pipeline) => buildPipeline(pipeline, config, options));
+
+  const room = createRoom([...exporterById.values()]);
+  const usedReceivers = inUse('receivers');
+  const receivers = config.receivers
+    .filter(({ id }) => usedReceivers.has(id))
+    .map((one) => {
+      const own = pipelines.filter(({ receivers }) => receivers.includes(one.id)).map(({ run }) => run);
+      const consumer = createConsumer({ pipelines: own, exporters: exporterById, room, ...options });
+      return node(one, options, {}, (host) => one.definition.create(one.config, host, consumer));
+    });
+
+  return { receivers, processors: pipelines.flatMap(({ nodes }) => nodes), exporters };
+}
+
+/** The processors of one pipeline; flows that reach a processor of metrics, or the end, are made into metrics there. */
+function buildPipeline(pipeline: PipelineConfig, config: ResolvedConfig, options: GraphOptions) {
+  const nodes: Node<Processor>[] = [];
+  const steps: Pipeline['processors'][number][] = [];
+  let flowsRemain = true;
+  const makeMetrics = () => {
+    if (flowsRemain) steps.push({ id: 'all attributes', processor: createAllAttributes() });
+    flowsRemain = false;
+  };
+
+  for (const id of pipeline.processors) {
+    const one = config.processors.find((processor) => processor.id === id);
+    if (one === undefined) continue;
+    if (one.definition.consumes === 'metrics') makeMetrics();
+    const fields = { 'otelcol.pipeline.id': pipeline.id };
+    const made = node(one, options, fields, (host) => one.definition.create(one.config, host));
+    nodes.push(made);
+    steps.push({ id, processor: made.instance });
+    if (leavesMetrics(one.definition)) flowsRemain = false;
+  }
+  makeMetrics();
+  const run: Pipeline = { id: pipeline.id, processors: steps, exporters: pipeline.exporters };
+  return { receivers: pipeline.receivers, nodes, run };
+}
+
+function node<Instance>(
+  one: ComponentInstance<Component>,
+  { build, clock, logger, metrics }: GraphOptions,
+  fields: Readonly<Record<string, string>>,
+  create: (host: Host) => Instance,
+): Node<Instance> {
+  const { id, place } = one;
+  const kind = one.definition.kind;
+  const names = { 'otelcol.component.id': id, 'otelcol.component.kind': kind, 'otelcol.signal': 'metrics', ...fields };
+  try {
+    return { id, kind, instance: create({ id, build, clock, metrics, logger: logger.with(names) }) };
+  } catch (error) {
+    throw inContext(error, `failed to build pipelines: failed to create "${id}" ${kind}`, { place });
+  }
+}

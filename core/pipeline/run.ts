@@ -1,0 +1,98 @@
+/**
+ * Runs a receiver's tables through its pipelines: flows through the processors, then metric tables to the exporters.
+ * What fails in one pipeline is logged and counted there; the other pipelines and the process go on.
+ */
+
+import type { Consumer, Exporter, Processor } from '../component/define.ts';
+import { WeirError } from '../errors.ts';
+import type { FlowTable } from '../table/flow-table.ts';
+import type { MetricTable } from '../table/metric-table.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { MetricRegistry } from '../telemetry/metrics.ts';
+import type { Room } from './room.ts';
+
+export interface Pipeline {
+  readonly id: string;
+  /** In order; behind the last one there are only metric tables. */
+  readonly processors: readonly { readonly id: string; readonly processor: Processor }[];
+  /** Ids of exporters. */
+  readonly exporters: readonly string[];
+}
+
+export interface ConsumerParts {
+  /** The pipelines that the receiver stands in. */
+  readonly pipelines: readonly Pipeline[];
+  /** At least those of the pipelines, by id. */
+  readonly exporters: ReadonlyMap<string, Exporter>;
+  readonly room: Room;
+  readonly logger: Logger;
+  readonly metrics: MetricRegistry;
+}
+
+export function createConsumer({ pipelines, exporters, room, logger, metrics }: ConsumerParts): Consumer {
+  const behind = [...exporters].filter(([id]) => pipelines.some((pipeline) => pipeline.exporters.includes(id)));
+  const hasRoom = () => behind.some(([, exporter]) => exporter.hasRoom());
+  const lost = lossCounter(logger, metrics);
+
+  return {
+    hasRoom,
+    async waitForRoom(signal) {
+      while (!hasRoom() && !signal.aborted) await room.next(signal);
+    },
+    consume(table) {
+      let failure: unknown;
+      const outcomes = new Map<string, readonly MetricTable[]>();
+      for (const pipeline of pipelines) {
+        try {
+          outcomes.set(pipeline.id, runPipeline(pipeline, table));
+        } catch (error) {
+          failure = error;
+          lost(pipeline.id, table, error);
+        }
+      }
+      for (const [id, exporter] of behind) {
+        // One call for all pipelines: the room that was asked for is that of one call.
+        const tables = pipelines.flatMap((one) => (one.exporters.includes(id) ? (outcomes.get(one.id) ?? []) : []));
+        if (tables.length > 0) exporter.export(tables);
+      }
+      if (outcomes.size === 0) throw failure;
+    },
+  };
+}
+
+function runPipeline({ processors }: Pipeline, table: FlowTable): readonly MetricTable[] {
+  let flows: readonly FlowTable[] = [table];
+  let metrics: readonly MetricTable[] = [];
+  for (const { id, processor } of processors) {
+    try {
+      const made = flows.flatMap((one) => processor.flows?.(one) ?? [one]);
+      flows = made.filter((one) => one.kind === 'flows');
+      metrics = [...metrics, ...made.filter((one) => one.kind === 'metric')];
+      if (metrics.length > 0) metrics = processor.metrics?.(metrics) ?? metrics;
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      throw new WeirError('pipeline/failed', `processor "${id}" failed: ${message}`, { cause });
+    }
+  }
+  return metrics;
+}
+
+/** Says and counts what a pipeline lost when one of its processors failed. */
+function lossCounter(logger: Logger, metrics: MetricRegistry) {
+  const bytes = metrics.counter({
+    name: 'otelcol_pipeline_lost_bytes_total',
+    help: 'Bytes of flow tables that were lost in a pipeline because a processor failed.',
+  });
+  const packets = metrics.counter({
+    name: 'otelcol_pipeline_lost_packets_total',
+    help: 'Packets of flow tables that were lost in a pipeline because a processor failed.',
+  });
+  return (pipeline: string, { rows, measures }: FlowTable, error: unknown) => {
+    const lost = { bytes: sum(measures.bytes), packets: sum(measures.packets) };
+    bytes.add(lost.bytes, { pipeline });
+    packets.add(lost.packets, { pipeline });
+    logger.error('Pipeline lost a table.', { 'otelcol.pipeline.id': pipeline, rows, ...lost, error });
+  };
+}
+
+const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);

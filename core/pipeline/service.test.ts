@@ -1,0 +1,94 @@
+import test from 'ava';
+import type { Processor } from '../component/define.ts';
+import { reportOf, WeirError } from '../errors.ts';
+import {
+  exporterInstance,
+  sampleConfig,
+  sampleExporter,
+  samplePipeline,
+  sampleProcessor,
+  sampleReceiver,
+} from './samples.ts';
+import { startService } from './service.ts';
+
+/** A pipeline `in -> first -> second -> out` that writes down what is started and stopped. */
+function setUp(failing: Record<string, Error> = {}) {
+  const steps: string[] = [];
+  const lines: string[] = [];
+  const lifecycle = (id: string): Processor => {
+    const step = (what: string) => async () => {
+      steps.push(`${what} ${id}`);
+      const failure = failing[`${what} ${id}`];
+      if (failure !== undefined) throw failure;
+    };
+    return { start: step('start'), stop: step('stop') };
+  };
+  const config = sampleConfig({
+    receivers: [sampleReceiver('in', () => lifecycle('in'))],
+    processors: ['first', 'second'].map((id) => sampleProcessor(id, {}, () => lifecycle(id))),
+    exporters: [exporterInstance('out', { ...sampleExporter(), ...lifecycle('out') })],
+    pipelines: [samplePipeline(['first', 'second'])],
+    warnings: ['exporter "spare" stands in no pipeline'],
+  });
+  const start = (metrics = config.telemetry.metrics) =>
+    startService(
+      { ...config, telemetry: { ...config.telemetry, metrics } },
+      { build: { command: 'weir', version: '0.1.0' }, write: (line) => lines.push(line) },
+    );
+  return { start, steps, messages: () => lines.map((line) => line.trimEnd().split('\t').slice(1).join(' ')) };
+}
+
+test('starts exporters first and receivers last, stops receivers first and exporters last', async (t) => {
+  const { start, steps, messages } = setUp();
+  const service = await start();
+  t.deepEqual(steps.splice(0), ['start out', 'start second', 'start first', 'start in']);
+  t.deepEqual(messages(), [
+    'warn exporter "spare" stands in no pipeline',
+    'info Starting weir... {"Version":"0.1.0"}',
+    'info Everything is ready. Begin running and processing data.',
+  ]);
+  await Promise.all([service.stop(), service.stop()]);
+  t.deepEqual(steps, ['stop in', 'stop first', 'stop second', 'stop out']);
+  t.deepEqual(messages().slice(3), ['info Starting shutdown...', 'info Shutdown complete.']);
+});
+
+test('a component that does not start stops the others, and the error names it', async (t) => {
+  const failure = new WeirError('kernel/permission', 'bpf(BPF_PROG_LOAD): EPERM', { fix: 'run as root' });
+  const { start, steps, messages } = setUp({ 'start in': failure });
+  const error = await t.throwsAsync(start(), { instanceOf: WeirError });
+  t.is(
+    error?.report(),
+    'cannot start pipelines: failed to start "in" receiver: bpf(BPF_PROG_LOAD): EPERM\n  run as root   [kernel/permission]',
+  );
+  t.deepEqual(steps.slice(4), ['stop in', 'stop first', 'stop second', 'stop out']);
+  t.false(messages().some((line) => line.includes('Everything is ready')));
+});
+
+test('a component that does not stop does not keep the others from stopping', async (t) => {
+  const { start, steps } = setUp({ 'stop in': new Error('busy'), 'stop out': new Error('queue not empty') });
+  const service = await start();
+  const error = await t.throwsAsync(service.stop());
+  t.deepEqual(steps.slice(4), ['stop in', 'stop first', 'stop second', 'stop out']);
+  t.regex(reportOf(error), /failed to stop "in" receiver: busy[\s\S]*failed to stop "out" exporter: queue not empty/);
+});
+
+test('self-metrics are served while it runs, on the port of the configuration', async (t) => {
+  const { start, steps } = setUp();
+  const port = 20_000 + (process.pid % 20_000);
+  const service = await start({ level: 'normal', host: '127.0.0.1', port });
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  t.regex(text, /^otelcol_process_uptime /m);
+
+  const second = setUp();
+  const busy = await t.throwsAsync(second.start({ level: 'normal', host: '127.0.0.1', port }), {
+    instanceOf: WeirError,
+  });
+  t.regex(busy?.message ?? '', /address is already in use$/);
+  t.false(
+    second.steps.some((step) => step.startsWith('start')),
+    'nothing was started',
+  );
+  await service.stop();
+  t.is(steps.at(-1), 'stop out');
+  await t.throwsAsync(fetch(`http://127.0.0.1:${port}/metrics`));
+});

@@ -1,0 +1,254 @@
+/**
+ * The attribute catalogue: one entry an attribute (or a pair of them, one for each end of a flow). Docs, validation,
+ * default selections and the names of each preset come from it. An attribute that nothing fills yet may stand here: a
+ * selection that names it is valid, and it is absent.
+ */
+
+import type { FlowTable, NamingPreset } from './flow-table.ts';
+import type { MetricFamily } from './metrics.ts';
+
+/** What makes an attribute part of a default selection: a fact about the pipeline. */
+export type Condition = 'always' | 'kubernetes' | 'cidrs' | 'deduper_none';
+
+export interface Attribute {
+  /** Beyla's name; the one used inside. */
+  readonly name: string;
+  /** What it describes: one end of a flow, the flow, or the agent. */
+  readonly level: 'endpoint' | 'flow' | 'resource';
+  readonly type: 'string' | 'int' | 'bool';
+  /** How many series it makes: `avoid` multiplies without bound. */
+  readonly cardinality: 'fine' | 'careful' | 'avoid';
+  readonly description: string;
+  /** When a metric family shows it without a selection; never where there is no entry. */
+  readonly shown: Readonly<Partial<Record<MetricFamily, Condition>>>;
+  /** Null where the convention has no such attribute: then it does not leave under that preset. */
+  readonly names: Readonly<Record<NamingPreset, string | null>>;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly cardinality: Attribute['cardinality'];
+  readonly description: string;
+  readonly type?: Attribute['type'];
+  readonly level?: Attribute['level'];
+  readonly shown?: Attribute['shown'];
+  /** Where it is not Beyla's. */
+  readonly obi?: string;
+  readonly otel?: string | null;
+}
+
+function attribute({ obi, otel, ...entry }: Entry): Attribute {
+  const names = { beyla: entry.name, obi: obi ?? entry.name, otel: otel === undefined ? entry.name : otel };
+  return { type: 'string', level: 'flow', shown: {}, ...entry, names };
+}
+
+/** An attribute of each end: `{end}` stands for src and dst (source and destination in the draft convention). */
+function pair(entry: Entry & { readonly otel: string }): readonly [Attribute, Attribute] {
+  const ofEnd = (end: string, draftEnd: string, word: string) =>
+    attribute({
+      level: 'endpoint',
+      ...entry,
+      name: entry.name.replace('{end}', end),
+      otel: entry.otel.replace('{end}', draftEnd),
+      description: entry.description.replace('{end}', word),
+    });
+  return [ofEnd('src', 'source', 'source'), ofEnd('dst', 'destination', 'destination')];
+}
+
+/** In the order in which they leave. */
+export const attributes: readonly Attribute[] = [
+  ...pair({
+    name: '{end}.address',
+    otel: '{end}.address',
+    cardinality: 'careful',
+    description: 'Address of the {end}.',
+  }),
+  ...pair({
+    name: '{end}.name',
+    otel: '{end}.name',
+    cardinality: 'careful',
+    description: 'Name of the {end}: from Kubernetes, else from DNS, else its address.',
+  }),
+  ...pair({
+    name: '{end}.port',
+    otel: '{end}.port',
+    type: 'int',
+    level: 'flow',
+    cardinality: 'avoid',
+    description: 'Port of the {end}; absent where the protocol has none.',
+  }),
+  attribute({
+    name: 'client.port',
+    type: 'int',
+    cardinality: 'avoid',
+    description: 'Port of the end that opened the connection; absent when unknown.',
+  }),
+  attribute({
+    name: 'server.port',
+    type: 'int',
+    cardinality: 'careful',
+    description: 'Port of the end that was connected to; absent when unknown.',
+  }),
+  attribute({
+    name: 'transport',
+    otel: 'network.transport',
+    cardinality: 'fine',
+    description: 'Transport protocol, such as TCP; a number where it has no name.',
+  }),
+  attribute({ name: 'network.type', cardinality: 'fine', description: 'ipv4 or ipv6.' }),
+  attribute({
+    name: 'direction',
+    otel: null,
+    cardinality: 'fine',
+    shown: { flow: 'always' },
+    description: 'request from client to server, response the other way, or unknown.',
+  }),
+  attribute({
+    name: 'direction.guessed',
+    type: 'bool',
+    cardinality: 'fine',
+    description: 'true where the direction was told by the ports, not by a handshake or a listening socket.',
+  }),
+  attribute({
+    name: 'iface',
+    otel: 'network.interface.name',
+    cardinality: 'fine',
+    shown: { flow: 'deduper_none' },
+    description: 'Network interface at which the packets were counted.',
+  }),
+  attribute({
+    name: 'iface.direction',
+    otel: 'network.interface.direction',
+    cardinality: 'fine',
+    shown: { flow: 'deduper_none' },
+    description: 'ingress or egress, of the interface.',
+  }),
+  attribute({
+    name: 'beyla.ip',
+    obi: 'obi.ip',
+    otel: 'network.local.address',
+    level: 'resource',
+    cardinality: 'fine',
+    description: 'Address of the agent that counted.',
+  }),
+  attribute({
+    name: 'k8s.cluster.name',
+    level: 'resource',
+    cardinality: 'fine',
+    shown: { flow: 'kubernetes' },
+    description: 'Kubernetes cluster of the agent.',
+  }),
+  ...pair({
+    name: 'k8s.{end}.namespace',
+    otel: '{end}.k8s.namespace.name',
+    cardinality: 'fine',
+    shown: { flow: 'kubernetes' },
+    description: 'Kubernetes namespace of the {end}.',
+  }),
+  ...pair({
+    name: 'k8s.{end}.owner.name',
+    otel: '{end}.k8s.owner.name',
+    cardinality: 'fine',
+    shown: { flow: 'kubernetes' },
+    description: 'Workload that the {end} belongs to, or the object itself.',
+  }),
+  ...pair({
+    name: 'k8s.{end}.owner.type',
+    otel: '{end}.k8s.owner.type',
+    cardinality: 'fine',
+    shown: { flow: 'kubernetes' },
+    description: 'Kind of that workload, such as Deployment.',
+  }),
+  ...pair({
+    name: 'k8s.{end}.name',
+    otel: '{end}.k8s.pod.name',
+    cardinality: 'careful',
+    description: 'Kubernetes object of the {end}.',
+  }),
+  ...pair({
+    name: 'k8s.{end}.type',
+    otel: '{end}.k8s.resource.type',
+    cardinality: 'fine',
+    description: 'Kind of the Kubernetes object of the {end}: Pod, Service or Node.',
+  }),
+  ...pair({
+    name: 'k8s.{end}.node.name',
+    otel: '{end}.k8s.node.name',
+    cardinality: 'careful',
+    description: 'Node on which the {end} runs.',
+  }),
+  ...pair({
+    name: 'k8s.{end}.node.ip',
+    otel: '{end}.k8s.node.ip',
+    cardinality: 'careful',
+    description: 'Address of the node on which the {end} runs.',
+  }),
+  ...pair({
+    name: 'k8s.{end}.service.name',
+    otel: '{end}.k8s.service.name',
+    cardinality: 'fine',
+    description: 'Kubernetes Service of the {end}.',
+  }),
+  ...pair({
+    name: 'k8s.{end}.service.namespace',
+    otel: '{end}.k8s.service.namespace',
+    cardinality: 'fine',
+    description: 'Namespace of the Kubernetes Service of the {end}.',
+  }),
+  ...pair({
+    name: '{end}.cidr',
+    otel: '{end}.cidr',
+    cardinality: 'fine',
+    shown: { flow: 'cidrs' },
+    description: 'Configured address range of the {end}, or its name.',
+  }),
+  ...pair({
+    name: '{end}.zone',
+    otel: '{end}.cloud.availability_zone',
+    cardinality: 'fine',
+    description: 'Availability zone of the {end}.',
+  }),
+  attribute({
+    name: 'scope',
+    cardinality: 'fine',
+    description: 'same_zone, cross_zone, cross_region, external or unknown.',
+  }),
+  ...pair({
+    name: '{end}.nat.address',
+    otel: '{end}.nat.address',
+    level: 'flow',
+    cardinality: 'careful',
+    description: 'Address of the {end} on the wire, where connection tracking names another true end.',
+  }),
+  ...pair({
+    name: '{end}.nat.port',
+    otel: '{end}.nat.port',
+    type: 'int',
+    level: 'flow',
+    cardinality: 'avoid',
+    description: 'Port of the {end} on the wire, where connection tracking names another true end.',
+  }),
+  attribute({ name: 'tunnel', cardinality: 'fine', description: 'Kind of the tunnel that carried the packets.' }),
+  attribute({
+    name: 'sampling.ratio',
+    type: 'int',
+    level: 'resource',
+    cardinality: 'fine',
+    description: 'One packet in this many was counted, and the values are scaled up again.',
+  }),
+];
+
+/** What the columns of a table say about its pipeline. */
+export function conditionsOf(table: FlowTable): ReadonlySet<Condition> {
+  const conditions = new Set<Condition>(['always']);
+  if (table.columns.has('k8s.src.owner.name')) conditions.add('kubernetes');
+  if (table.columns.has('src.cidr')) conditions.add('cidrs');
+  return conditions;
+}
+
+/** The attributes that a metric of this family shows without a selection. */
+export function defaultAttributes(family: MetricFamily, conditions: ReadonlySet<Condition>): readonly string[] {
+  return attributes
+    .filter(({ shown }) => shown[family] !== undefined && conditions.has(shown[family]))
+    .map(({ name }) => name);
+}

@@ -1,0 +1,158 @@
+/**
+ * Makes a FlowTable of the raw rows that a receiver collected. Columns are views where the raw codes serve as they are;
+ * the others are computed when first read, so an attribute that nobody selects costs nothing.
+ */
+
+import {
+  ABSENT,
+  type AttributeColumn,
+  type CodeArray,
+  type Dictionary,
+  listDictionary,
+  numbers,
+} from './dictionary.ts';
+import type { EndpointDimension } from './dimension.ts';
+import type { FlowTable } from './flow-table.ts';
+import { hasPorts, protocols } from './protocols.ts';
+import { ValueList } from './value-list.ts';
+
+/** At least as many elements as there are rows. */
+export interface RawFlows {
+  /** Codes of the dimension. */
+  readonly src: Uint32Array;
+  readonly dst: Uint32Array;
+  /** Host byte order; not a port where the protocol has none. */
+  readonly srcPort: Uint16Array;
+  readonly dstPort: Uint16Array;
+  /** IP protocol number. */
+  readonly transport: Uint8Array;
+  /** 0 ingress, 1 egress, of the interface. */
+  readonly direction: Uint8Array;
+  /** Lower 16 bits of the interface index. */
+  readonly iface: Uint16Array;
+  /** Who opened the connection: 0 unknown, 1 the source, 2 the destination. */
+  readonly initiator: Uint8Array;
+  readonly bytes: Float64Array;
+  readonly packets: Float64Array;
+}
+
+export interface FlowTableInput extends Pick<FlowTable, 'rows' | 'window' | 'resource' | 'scope' | 'metricNames'> {
+  readonly flows: RawFlows;
+  readonly endpoints: EndpointDimension;
+  /** By the lower 16 bits of the interface index. */
+  readonly interfaceNames: ReadonlyMap<number, string>;
+  /** Text of the agent's own address; undefined when it has none. */
+  readonly agentAddress: string | undefined;
+}
+
+/** The attributes of the tables made here. */
+export const flowAttributes = [
+  'src.address',
+  'dst.address',
+  'src.name',
+  'dst.name',
+  'src.port',
+  'dst.port',
+  'client.port',
+  'server.port',
+  'transport',
+  'network.type',
+  'direction',
+  'iface',
+  'iface.direction',
+  'beyla.ip',
+] as const;
+
+const roles = listDictionary(['unknown', 'request', 'response']);
+const ifaceDirections = listDictionary(['ingress', 'egress']);
+const INITIATOR_SOURCE = 1;
+const INITIATOR_DESTINATION = 2;
+
+/**
+ * One a receiver: it keeps the dictionaries of interface names and agent addresses, so that codes mean the same in every
+ * window. The tables read from the raw arrays: they hold until the next collect writes there, and who keeps rows for
+ * longer copies them.
+ */
+export function createFlowTables(): (input: FlowTableInput) => FlowTable {
+  const interfaces = new ValueList();
+  const agents = new ValueList();
+
+  return ({ flows, endpoints, interfaceNames, agentAddress, ...table }) => {
+    const { rows } = table;
+    const view = (codes: CodeArray) => codes.subarray(0, rows);
+    const src = view(flows.src);
+    const dst = view(flows.dst);
+    const networkTypes = endpoints.networkTypes();
+    const agent = agents.code(agentAddress);
+    const columns: readonly AttributeColumn[] = [
+      { attribute: 'src.address', rows: src, dictionary: endpoints.addresses },
+      { attribute: 'dst.address', rows: dst, dictionary: endpoints.addresses },
+      { attribute: 'src.name', rows: src, dictionary: endpoints.addresses },
+      { attribute: 'dst.name', rows: dst, dictionary: endpoints.addresses },
+      lazyColumn('src.port', numbers, () => portsOf(flows, flows.srcPort, rows)),
+      lazyColumn('dst.port', numbers, () => portsOf(flows, flows.dstPort, rows)),
+      lazyColumn('client.port', numbers, () => portsByRole(flows, rows, INITIATOR_SOURCE, INITIATOR_DESTINATION)),
+      lazyColumn('server.port', numbers, () => portsByRole(flows, rows, INITIATOR_DESTINATION, INITIATOR_SOURCE)),
+      { attribute: 'transport', rows: view(flows.transport), dictionary: protocols },
+      { attribute: 'network.type', rows: src, through: networkTypes.codes, dictionary: networkTypes.dictionary },
+      { attribute: 'direction', rows: view(flows.initiator), dictionary: roles },
+      lazyColumn('iface', interfaces, () => interfacesOf(flows.iface, rows, interfaceNames, interfaces)),
+      { attribute: 'iface.direction', rows: view(flows.direction), dictionary: ifaceDirections },
+      lazyColumn('beyla.ip', agents, () => new Uint32Array(rows).fill(agent)),
+    ];
+    return {
+      kind: 'flows',
+      ...table,
+      columns: new Map(columns.map((column) => [column.attribute, column])),
+      measures: { bytes: flows.bytes.subarray(0, rows), packets: flows.packets.subarray(0, rows) },
+    };
+  };
+}
+
+function lazyColumn(attribute: string, dictionary: Dictionary, compute: () => Uint32Array): AttributeColumn {
+  let codes: Uint32Array | undefined;
+  return {
+    attribute,
+    dictionary,
+    get rows() {
+      codes ??= compute();
+      return codes;
+    },
+  };
+}
+
+/** Two zeros are a fragment or a packet cut short, not ports. */
+function havePorts({ transport, srcPort, dstPort }: RawFlows, row: number): boolean {
+  return hasPorts[transport[row]!] === 1 && (srcPort[row]! | dstPort[row]!) !== 0;
+}
+
+function portsOf(flows: RawFlows, ports: Uint16Array, rows: number): Uint32Array {
+  const codes = new Uint32Array(rows);
+  for (let row = 0; row < rows; row++) codes[row] = havePorts(flows, row) ? ports[row]! : ABSENT;
+  return codes;
+}
+
+/** The port of one role: the source's where the initiator is `asSource`, the destination's where `asDestination`. */
+function portsByRole(flows: RawFlows, rows: number, asSource: number, asDestination: number): Uint32Array {
+  const codes = new Uint32Array(rows).fill(ABSENT);
+  for (let row = 0; row < rows; row++) {
+    if (!havePorts(flows, row)) continue;
+    if (flows.initiator[row] === asSource) codes[row] = flows.srcPort[row]!;
+    else if (flows.initiator[row] === asDestination) codes[row] = flows.dstPort[row]!;
+  }
+  return codes;
+}
+
+/** Two interfaces may have had the same name one after the other: the code is the name's, not the index. */
+function interfacesOf(
+  indexes: Uint16Array,
+  rows: number,
+  names: ReadonlyMap<number, string>,
+  interfaces: ValueList,
+): Uint32Array {
+  const codeOfIndex = new Uint32Array(1 << 16).fill(ABSENT);
+  for (const [index, name] of names) codeOfIndex[index] = interfaces.code(name);
+  const codes = new Uint32Array(rows);
+  for (let row = 0; row < rows; row++) codes[row] = codeOfIndex[indexes[row]!]!;
+  return codes;
+}

@@ -1,0 +1,110 @@
+/**
+ * Makes metrics of flows: groups the rows of a table by the attributes chosen for each metric and adds them up. Sums are
+ * exact: what the rows hold is what the points hold.
+ */
+
+import { attributes } from './attributes.ts';
+import type { AttributeColumn } from './dictionary.ts';
+import type { FlowTable, NamingPreset } from './flow-table.ts';
+import { groupBy } from './group-by.ts';
+import type { MetricTable } from './metric-table.ts';
+import type { FlowMetric } from './metrics.ts';
+import { SeriesIndex } from './series-index.ts';
+
+/** An index beyond this size is replaced when it holds this many times the series of the last window. */
+export const MAX_IDLE_SERIES = 1 << 16;
+export const MAX_IDLE_RATIO = 8;
+
+export interface MetricSelection {
+  readonly metric: FlowMetric;
+  /** Names of the catalogue, in its order; what the table does not have is left out. */
+  readonly attributes: readonly string[];
+}
+
+/** The attributes of the catalogue that the rows have, in its order. */
+export function allAttributes(table: FlowTable): readonly string[] {
+  return attributes.filter(({ name }) => table.columns.has(name)).map(({ name }) => name);
+}
+
+/** A column under the name by which it leaves. */
+interface NamedColumn {
+  readonly name: string;
+  readonly column: AttributeColumn;
+}
+
+const catalogue = new Map(attributes.map((attribute) => [attribute.name, attribute]));
+
+function namedColumns(table: FlowTable, selected: readonly string[], preset: NamingPreset): readonly NamedColumn[] {
+  const named: NamedColumn[] = [];
+  for (const attribute of selected) {
+    const name = catalogue.get(attribute)?.names[preset];
+    const column = table.columns.get(attribute);
+    if (name && column) named.push({ name, column });
+  }
+  return named;
+}
+
+/**
+ * One a processor or pipeline: it keeps the series indexes over the windows, so that ids stay the same. Metrics with
+ * the same attributes share one index and one group-by.
+ */
+export function createMetricsOfFlows(): (
+  table: FlowTable,
+  selections: readonly MetricSelection[],
+) => readonly MetricTable[] {
+  const indexes = new Map<string, SeriesIndex>();
+
+  function indexOf(key: string, columns: readonly NamedColumn[]): SeriesIndex {
+    const kept = indexes.get(key);
+    if (kept?.columns.every(({ dictionary }, c) => dictionary === columns[c]!.column.dictionary)) return kept;
+    const index = new SeriesIndex(columns.map(({ name, column }) => ({ name, dictionary: column.dictionary })));
+    indexes.set(key, index);
+    return index;
+  }
+
+  function group(table: FlowTable, preset: NamingPreset, columns: readonly NamedColumn[], metrics: FlowMetric[]) {
+    const key = JSON.stringify([preset, ...columns.map(({ name }) => name)]);
+    const index = indexOf(key, columns);
+    const { ids, sums } = groupBy({
+      index,
+      columns: columns.map(({ column }) => column),
+      rows: table.rows,
+      measures: metrics.map(({ measure }) => table.measures[measure]),
+    });
+    if (index.size > MAX_IDLE_SERIES && index.size > MAX_IDLE_RATIO * ids.length) indexes.delete(key);
+    return metrics.map(
+      ({ descriptors }, m): MetricTable => ({
+        kind: 'metric',
+        metric: descriptors[preset],
+        temporality: 'delta',
+        resource: table.resource,
+        scope: table.scope,
+        series: index,
+        ids,
+        values: sums[m]!,
+        endNs: table.window.endNs,
+        starts: [table.window.startNs],
+      }),
+    );
+  }
+
+  return (table, selections) => {
+    if (table.rows === 0) return [];
+    const shared = Map.groupBy(selections, ({ attributes }) => attributes.join());
+    const tables: MetricTable[] = [];
+    for (const preset of table.metricNames) {
+      for (const same of shared.values()) {
+        const columns = namedColumns(table, same[0]!.attributes, preset);
+        tables.push(
+          ...group(
+            table,
+            preset,
+            columns,
+            same.map(({ metric }) => metric),
+          ),
+        );
+      }
+    }
+    return tables;
+  };
+}

@@ -1,0 +1,74 @@
+/** Builds tables for tests from plain rows, and reads points back as plain values. */
+
+import type { AttributeColumn, AttributeValue } from './dictionary.ts';
+import type { FlowTable, NamingPreset } from './flow-table.ts';
+import type { MetricTable } from './metric-table.ts';
+import type { Resource, Scope, TimeWindow } from './resource.ts';
+import { ValueList } from './value-list.ts';
+
+export const SECOND_NS = 1_000_000_000n;
+
+export const testResource: Resource = { attributes: { 'service.name': 'weir' } };
+export const testScope: Scope = { name: 'weir', version: '0.1.0' };
+
+/** Attributes by name, and the two measures; an attribute that is undefined or missing is absent. */
+export interface TestRow {
+  readonly bytes: number;
+  readonly packets: number;
+  readonly [attribute: string]: AttributeValue | undefined;
+}
+
+export interface TestTableOptions {
+  readonly window?: TimeWindow;
+  readonly metricNames?: readonly NamingPreset[];
+  /** Makes a column of this attribute even when no row has it. */
+  readonly attributes?: readonly string[];
+}
+
+/** One a test: its dictionaries stay over the windows, as a receiver's do. */
+export function createTestTables(): (rows: readonly TestRow[], options?: TestTableOptions) => FlowTable {
+  const dictionaries = new Map<string, ValueList>();
+
+  function dictionaryOf(attribute: string): ValueList {
+    let dictionary = dictionaries.get(attribute);
+    if (dictionary === undefined) {
+      dictionary = new ValueList();
+      dictionaries.set(attribute, dictionary);
+    }
+    return dictionary;
+  }
+
+  return (rows, options = {}) => {
+    const present = new Set([...(options.attributes ?? []), ...rows.flatMap((row) => Object.keys(row))]);
+    present.delete('bytes');
+    present.delete('packets');
+    const columns = Array.from(present, (attribute): AttributeColumn => {
+      const dictionary = dictionaryOf(attribute);
+      return { attribute, rows: Uint32Array.from(rows, (row) => dictionary.code(row[attribute])), dictionary };
+    });
+    return {
+      kind: 'flows',
+      rows: rows.length,
+      window: options.window ?? { startNs: 0n, endNs: 5n * SECOND_NS },
+      resource: testResource,
+      scope: testScope,
+      metricNames: options.metricNames ?? ['beyla'],
+      columns: new Map(columns.map((column) => [column.attribute, column])),
+      measures: {
+        bytes: Float64Array.from(rows, ({ bytes }) => bytes),
+        packets: Float64Array.from(rows, ({ packets }) => packets),
+      },
+    };
+  };
+}
+
+/** The points of a table by the text of their attributes, such as `[["direction","request"]]`. */
+export function pointsOf(table: MetricTable): ReadonlyMap<string, number> {
+  return new Map([...table.ids].map((id, point) => [table.series.key(id), table.values[point]!]));
+}
+
+/** The start time of each point, by the same text. */
+export function startsOf(table: MetricTable): ReadonlyMap<string, bigint> {
+  const startOf = (point: number) => table.starts[table.startCodes?.[point] ?? 0]!;
+  return new Map([...table.ids].map((id, point) => [table.series.key(id), startOf(point)]));
+}

@@ -1,0 +1,76 @@
+/** Prints metrics: a line with counts in the log, or every point on standard output. */
+
+import type { Writable } from 'node:stream';
+import { defineExporter, type Exporter, type Host } from '../../core/component/define.ts';
+import { oneOf } from '../../core/config/formats.ts';
+import { exporterCounters } from '../../core/queue/counters.ts';
+import type { MetricTable } from '../../core/table/metric-table.ts';
+import { detailedText, normalText } from './text.ts';
+
+interface DebugConfig {
+  readonly verbosity: 'basic' | 'normal' | 'detailed';
+}
+
+export default defineExporter<DebugConfig>({
+  type: 'debug',
+  stability: 'alpha',
+  description: 'Prints metrics to the log or to standard output.',
+  config: {
+    verbosity: {
+      format: oneOf('basic', 'normal', 'detailed'),
+      default: 'basic',
+      doc: 'basic: one log line with counts; normal: one line a point on standard output; detailed: every field.',
+    },
+  },
+  create: (config, host) => createDebugExporter(config, host, process.stdout),
+});
+
+/** A terminal that does not take more (a stopped pipe) has no room; one that is gone refuses all that follows. */
+export function createDebugExporter({ verbosity }: DebugConfig, host: Host, output: Writable): Exporter {
+  const counters = exporterCounters(host);
+  let closed = false;
+  const onError = (error: Error) => {
+    closed = true;
+    host.logger.warn('Standard output is closed; points are no longer printed.', { error: error.message });
+  };
+  const roomCallbacks: (() => void)[] = [];
+  const onDrain = () => {
+    for (const callback of roomCallbacks) callback();
+  };
+  return {
+    async start() {
+      output.on('error', onError);
+      output.on('drain', onDrain);
+    },
+    async stop() {
+      output.off('drain', onDrain);
+    },
+    hasRoom: () => closed || !output.writableNeedDrain,
+    onRoom: (callback) => void roomCallbacks.push(callback),
+    export(tables) {
+      const points = tables.reduce((sum, table) => sum + table.ids.length, 0);
+      if (points === 0) return;
+      if (verbosity === 'basic') {
+        host.logger.info('Metrics', countsOf(tables, points));
+      } else if (closed) {
+        counters.sendFailed(points);
+        return;
+      } else if (output.writableNeedDrain) {
+        counters.enqueueFailed(points);
+        return;
+      } else {
+        output.write(verbosity === 'normal' ? normalText(tables) : detailedText(tables));
+      }
+      counters.sent(points);
+    },
+  };
+}
+
+function countsOf(tables: readonly MetricTable[], points: number): Record<string, number> {
+  const used = tables.filter((table) => table.ids.length > 0);
+  return {
+    'resource metrics': new Set(used.map((table) => table.resource)).size,
+    metrics: new Set(used.map((table) => table.metric)).size,
+    'data points': points,
+  };
+}

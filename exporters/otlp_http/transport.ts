@@ -1,0 +1,135 @@
+/** One POST a payload over kept connections, and what its status means: accepted, to be sent again, or refused for good. */
+
+import http from 'node:http';
+import https from 'node:https';
+import type { Host } from '../../core/component/define.ts';
+import { reportOf } from '../../core/errors.ts';
+import { decodeExportResponse, decodeStatus } from '../../core/otlp/response.ts';
+import { loadTls } from '../../core/otlp/tls.ts';
+import type { Delivery, Transport } from '../../core/queue/transport.ts';
+import type { Clock } from '../../core/telemetry/clock.ts';
+import type { OtlpHttpConfig } from './index.ts';
+
+const CONTENT_TYPE = 'application/x-protobuf';
+
+/** More of an answer than this is not read. */
+const MAX_RESPONSE_BYTES = 64 * 1024;
+
+const RETRYABLE_STATUS: readonly number[] = [429, 502, 503, 504];
+const THROTTLING_STATUS: readonly number[] = [429, 503];
+
+interface Answer {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export function createHttpTransport(host: Host, config: OtlpHttpConfig, url: URL): Transport {
+  const secure = url.protocol === 'https:';
+  let agent: http.Agent | undefined;
+  const headers = {
+    'user-agent': `${host.build.command}/${host.build.version} (${process.platform}/${process.arch})`,
+    ...config.headers,
+    'content-type': CONTENT_TYPE,
+    ...(config.compression === 'none' ? {} : { 'content-encoding': config.compression }),
+  };
+  return {
+    async start() {
+      agent = secure
+        ? new https.Agent({
+            keepAlive: true,
+            ...(await loadTls(config.tls)),
+            rejectUnauthorized: !config.tls.insecure_skip_verify,
+            ...(config.tls.server_name_override === '' ? {} : { servername: config.tls.server_name_override }),
+          })
+        : new http.Agent({ keepAlive: true });
+    },
+    async stop() {
+      agent?.destroy();
+      agent = undefined;
+    },
+    async send(payload, signal) {
+      if (agent === undefined) return { outcome: 'retryable', error: 'the exporter is not started' };
+      try {
+        const options = {
+          method: 'POST',
+          agent,
+          signal,
+          headers: { ...headers, 'content-length': payload.body.length },
+        };
+        return deliveryOf(
+          await post(secure ? https.request : http.request, url, options, payload.body),
+          url,
+          host.clock,
+        );
+      } catch (error) {
+        return { outcome: 'retryable', error: `failed to make an HTTP request: ${transportError(error)}` };
+      }
+    },
+  };
+}
+
+function post(request: typeof http.request, url: URL, options: http.RequestOptions, body: Uint8Array): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, options, (response) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        if (bytes < MAX_RESPONSE_BYTES) chunks.push(chunk.subarray(0, MAX_RESPONSE_BYTES - bytes));
+        bytes += chunk.length;
+      });
+      response.on('end', () => {
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) });
+      });
+      response.on('error', reject);
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+function deliveryOf(answer: Answer, url: URL, clock: Clock): Delivery {
+  const { status, headers, body } = answer;
+  const protobuf = headers['content-type']?.startsWith(CONTENT_TYPE) ?? false;
+  if (status >= 200 && status < 300) return accepted(protobuf ? body : Buffer.alloc(0));
+  const error = `error exporting items, request to ${shown(url)} responded with HTTP Status Code ${status}${
+    protobuf ? statusMessage(body) : ''
+  }`;
+  if (!RETRYABLE_STATUS.includes(status)) return { outcome: 'permanent', error };
+  const throttleMs = THROTTLING_STATUS.includes(status) ? retryAfterMs(headers['retry-after'], clock) : undefined;
+  return { outcome: 'retryable', error, ...(throttleMs === undefined ? {} : { throttleMs }) };
+}
+
+function accepted(response: Buffer): Delivery {
+  try {
+    return { outcome: 'accepted', ...decodeExportResponse(response) };
+  } catch (error) {
+    // The server said OK: sending again could only count the points twice.
+    return { outcome: 'accepted', rejectedPoints: 0, message: `the response cannot be read: ${reportOf(error)}` };
+  }
+}
+
+function statusMessage(body: Buffer): string {
+  try {
+    const { message } = decodeStatus(body);
+    return message === '' ? '' : `, Message=${message}`;
+  } catch {
+    // The body only explains the status code, which stands without it.
+    return '';
+  }
+}
+
+/** Seconds or an HTTP date; undefined for anything else. */
+function retryAfterMs(value: string | undefined, clock: Clock): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\d+$/.test(value.trim())) return Number(value) * 1000;
+  const dateMs = Date.parse(value);
+  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - Number(clock.nowNs() / 1_000_000n));
+}
+
+/** Without user and password. */
+const shown = (url: URL): string => `${url.origin}${url.pathname}`;
+
+/** When every address of a host fails, node gives an error without text around the ones that have it. */
+const transportError = (error: unknown): string =>
+  error instanceof AggregateError && error.errors.length > 0 ? reportOf(error.errors[0]) : reportOf(error);

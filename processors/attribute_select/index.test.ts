@@ -1,0 +1,140 @@
+import test from 'ava';
+import type { Host } from '../../core/component/define.ts';
+import { decodeBlock } from '../../core/config/block.ts';
+import { treeOf } from '../../core/config/tree.ts';
+import type { MetricTable } from '../../core/table/metric-table.ts';
+import { createTestTables, pointsOf, type TestRow } from '../../core/table/testing.ts';
+import { systemClock } from '../../core/telemetry/clock.ts';
+import { createLogger, type Logger } from '../../core/telemetry/log.ts';
+import { createRegistry } from '../../core/telemetry/registry.ts';
+import attributeSelect from './index.ts';
+
+type Block = Readonly<Record<string, unknown>>;
+
+function setUp(block: Block) {
+  const { config, problems } = decodeBlock(attributeSelect.config, treeOf(block, 'test'));
+  const warnings: string[] = [];
+  const logger: Logger = {
+    ...createLogger(),
+    warn: (message, fields) => warnings.push([message, ...Object.values(fields ?? {})].join(' ')),
+  };
+  const host: Host = {
+    id: 'attribute_select',
+    logger,
+    metrics: createRegistry(),
+    clock: systemClock,
+    build: { command: 'weir', version: '0.1.0' },
+  };
+  const processor = attributeSelect.create(config, host);
+  return {
+    problems: [...problems, ...(attributeSelect.validate?.(config) ?? [])],
+    warnings,
+    flows: (table: Parameters<NonNullable<typeof processor.flows>>[0]) => processor.flows!(table) as MetricTable[],
+  };
+}
+
+const problemsOf = (block: Block) =>
+  setUp(block).problems.map(({ path, message, fix }) => `${path?.join('::')}: ${message} (${fix})`);
+
+const row: TestRow = { 'src.address': 'a', 'dst.address': 'b', direction: 'request', bytes: 60, packets: 1 };
+
+test('without a selection the metrics keep the direction alone', (t) => {
+  const tables = setUp({}).flows(createTestTables()([row, { ...row, 'src.address': 'c' }]));
+  t.deepEqual(
+    tables.map((table) => [table.metric.name, ...pointsOf(table)]),
+    [
+      ['beyla.network.flow.bytes', ['[["direction","request"]]', 120]],
+      ['beyla.network.flow.packets', ['[["direction","request"]]', 2]],
+    ],
+  );
+});
+
+test('each metric has its own selection', (t) => {
+  const { flows, problems } = setUp({ select: { beyla_network_flow_packets: { include: ['dst.*'] } } });
+  t.deepEqual(problems, []);
+  const [bytes, packets] = flows(createTestTables()([row]));
+  t.deepEqual([...pointsOf(bytes!).keys()], ['[["direction","request"]]']);
+  t.deepEqual([...pointsOf(packets!).keys()], ['[["dst.address","b"]]']);
+});
+
+test('whatever the flows and the selection, the points sum to the bytes and packets of the rows', (t) => {
+  let state = 11;
+  const random = (limit: number) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % limit;
+  };
+  const names = ['src.address', 'dst.address', 'server.port', 'transport', 'direction', 'src.zone'];
+  const maybe = (limit: number) => (random(4) === 0 ? undefined : random(limit));
+  for (let round = 0; round < 40; round++) {
+    const include = names.filter(() => random(2) === 0);
+    const { flows } = setUp({ select: { '*': { include } } });
+    const tables = createTestTables();
+    for (let window = 0; window < 3; window++) {
+      const rows = Array.from({ length: 1 + random(5000) }, (): TestRow => {
+        const attributes = Object.fromEntries(names.map((name) => [name, maybe(6)]));
+        return { ...attributes, bytes: random(2 ** 24) * 2 ** 20, packets: random(2 ** 20) };
+      });
+      const made = flows(tables(rows, { attributes: names, metricNames: ['beyla', 'obi', 'otel'] }));
+      t.is(made.length, 6);
+      for (const { metric, ids, values } of made) {
+        const measure = metric.unit === 'By' ? 'bytes' : 'packets';
+        const sum = (total: number, value: number) => total + value;
+        t.is(values.reduce(sum, 0), rows.map((each) => each[measure]).reduce(sum, 0));
+        t.is(new Set(ids).size, ids.length);
+      }
+    }
+  }
+});
+
+test('an attribute that does not exist is an error with a suggestion', (t) => {
+  t.deepEqual(problemsOf({ select: { 'beyla.network.flow.bytes': { include: ['transport', 'src_adress'] } } }), [
+    `select::beyla.network.flow.bytes::include::1: unknown attribute "src_adress" (did you mean 'src.address'?)`,
+  ]);
+  t.regex(
+    problemsOf({ select: { '*': { exclude: ['geo.*'] } } })[0]!,
+    /unknown attribute "geo\.\*" \(known attributes: /,
+  );
+});
+
+test('with strict off an attribute that does not exist is a warning', (t) => {
+  const { problems, warnings } = setUp({ strict: false, select: { '*': { include: ['src_adress'] } } });
+  t.deepEqual(problems, []);
+  t.deepEqual(warnings, ["select names an attribute that does not exist * src_adress did you mean 'src.address'?"]);
+});
+
+test('a malformed glob and an unknown key are errors', (t) => {
+  t.deepEqual(problemsOf({ select: { '[': {} } }), ['select::[: syntax error in pattern "[" (close the bracket)']);
+  t.deepEqual(problemsOf({ select: { '*': { include: ['[a'] } } }), [
+    'select::*::include::0: syntax error in pattern "[a" (close the bracket)',
+  ]);
+  const { problems } = decodeBlock(attributeSelect.config, treeOf({ select: { '*': { includes: [] } } }, 'test'));
+  t.deepEqual(
+    problems.map(({ path, message, fix }) => [path?.join('::'), message, fix]),
+    [['select::*::includes', 'has invalid keys: includes', "did you mean 'include'?"]],
+  );
+});
+
+test('a section for a metric of another signal is a warning, whatever it names', (t) => {
+  const { problems, warnings } = setUp({
+    select: { sql_client_duration: { include: ['*'], exclude: ['db_statement'] } },
+  });
+  t.deepEqual(problems, []);
+  t.deepEqual(warnings, ['select has a section for a metric that this build does not have sql_client_duration']);
+});
+
+test('an attribute that nothing fills is absent, with one warning', (t) => {
+  const { flows, warnings } = setUp({ select: { '*': { include: ['direction', 'src.zone', 'k8s.*'] } } });
+  const tables = createTestTables();
+  flows(tables([row]));
+  t.deepEqual([...pointsOf(flows(tables([row]))[0]!).keys()], ['[["direction","request"]]']);
+  t.deepEqual(warnings, ['select includes an attribute that nothing in the pipeline fills: it is left out src.zone']);
+});
+
+test('an attribute without a name in the chosen preset is left out, with a warning', (t) => {
+  const { flows, warnings } = setUp({ select: { '*': { include: ['direction'] } } });
+  const [bytes] = flows(createTestTables()([row], { metricNames: ['otel'] }));
+  t.deepEqual([...pointsOf(bytes!)], [['[]', 60]]);
+  t.deepEqual(warnings, [
+    'select includes an attribute that the chosen metric_names have no name for: it is left out direction',
+  ]);
+});

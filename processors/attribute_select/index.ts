@@ -1,0 +1,127 @@
+/** Chooses the attributes of each metric, adds up the flows that are then the same, and so turns flows into metrics. */
+
+import { type ConfigProblem, defineProcessor, type Host, type Processor } from '../../core/component/define.ts';
+import { keyedMapOf } from '../../core/config/block.ts';
+import { boolean, stringList } from '../../core/config/formats.ts';
+import { suggestionFor } from '../../core/config/suggest.ts';
+import { attributes, type Condition, conditionsOf } from '../../core/table/attributes.ts';
+import type { FlowTable } from '../../core/table/flow-table.ts';
+import { flowMetrics } from '../../core/table/metrics.ts';
+import { createMetricsOfFlows, type MetricSelection } from '../../core/table/metrics-of-flows.ts';
+import {
+  attributesNamed,
+  globPattern,
+  metricsNamed,
+  normalizedMetric,
+  type Section,
+  type Select,
+  selectedAttributes,
+} from './selection.ts';
+
+interface Config {
+  readonly select: Select;
+  readonly strict: boolean;
+}
+
+const names = attributes.map(({ name }) => name);
+
+export default defineProcessor<Config>({
+  type: 'attribute_select',
+  aliases: { 'attribute-select': "a collector refuses hyphens in a type: write 'attribute_select'" },
+  stability: 'alpha',
+  description: 'Chooses the attributes of each metric and sums the flows up exactly.',
+  needs: [],
+  adds: [],
+  consumes: 'flows',
+  produces: 'metrics',
+  config: {
+    select: {
+      doc: 'By metric (a name or a glob): which attributes it keeps. Without a section it keeps the defaults.',
+      format: keyedMapOf<Section>({
+        include: { doc: 'Attributes, as names or globs, that the metric gets.', format: stringList, default: [] },
+        exclude: { doc: 'Attributes that are taken away again.', format: stringList, default: [] },
+      }),
+      default: {},
+    },
+    strict: {
+      doc: 'An attribute that does not exist is an error; false: a warning.',
+      format: boolean,
+      default: true,
+    },
+  },
+  validate: ({ select, strict }) => [...select].flatMap(([key, section]) => sectionProblems(key, section, strict)),
+  create,
+});
+
+function sectionProblems(key: string, section: Section, strict: boolean): readonly ConfigProblem[] {
+  if (globPattern(normalizedMetric(key)) === undefined) {
+    return [{ path: ['select', key], message: `syntax error in pattern "${key}"`, fix: 'close the bracket' }];
+  }
+  // A block pasted whole may select from metrics of other signals: their attributes are not ours to judge.
+  if (metricsNamed(key).length === 0) return [];
+  return (['include', 'exclude'] as const).flatMap((list) =>
+    section[list].flatMap((glob, at): readonly ConfigProblem[] => {
+      const path = ['select', key, list, String(at)];
+      if (globPattern(glob) === undefined) {
+        return [{ path, message: `syntax error in pattern "${glob}"`, fix: 'close the bracket' }];
+      }
+      if (!strict || attributesNamed(glob).length > 0) return [];
+      return [{ path, message: `unknown attribute "${glob}"`, fix: fixFor(glob) }];
+    }),
+  );
+}
+
+const fixFor = (glob: string) => suggestionFor(glob.replaceAll('_', '.'), names, 'attributes');
+
+function create({ select, strict }: Config, { logger }: Host): Processor {
+  for (const [key, { include, exclude }] of select) {
+    if (metricsNamed(key).length === 0) {
+      logger.warn('select has a section for a metric that this build does not have', { metric: key });
+      continue;
+    }
+    for (const glob of [...include, ...exclude]) {
+      if (strict || attributesNamed(glob).length > 0) continue;
+      logger.warn('select names an attribute that does not exist', { metric: key, attribute: glob, fix: fixFor(glob) });
+    }
+  }
+
+  const warnOnce = createWarning(select, (message, attribute) => logger.warn(message, { attribute }));
+  const metricsOfFlows = createMetricsOfFlows();
+  const selectionsBy = new Map<string, readonly MetricSelection[]>();
+
+  function selectionsFor(conditions: ReadonlySet<Condition>): readonly MetricSelection[] {
+    const key = [...conditions].join();
+    let selections = selectionsBy.get(key);
+    if (selections === undefined) {
+      selections = flowMetrics.map((metric) => ({
+        metric,
+        attributes: selectedAttributes(select, metric, conditions),
+      }));
+      selectionsBy.set(key, selections);
+    }
+    return selections;
+  }
+
+  return {
+    flows(table) {
+      warnOnce(table);
+      return metricsOfFlows(table, selectionsFor(conditionsOf(table)));
+    },
+  };
+}
+
+/** Says once about each attribute that is included by its name why it is absent. */
+function createWarning(select: Select, warn: (message: string, attribute: string) => void): (table: FlowTable) => void {
+  const globs = [...select].flatMap(([key, { include }]) => (metricsNamed(key).length > 0 ? include : []));
+  const named = new Set(globs.filter((glob) => !/[*?[\\]/.test(glob)).flatMap(attributesNamed));
+  return ({ columns, metricNames }) => {
+    for (const { name, names } of attributes) {
+      if (!named.has(name)) continue;
+      const filled = columns.has(name);
+      if (filled && metricNames.some((preset) => names[preset] !== null)) continue;
+      const reason = filled ? 'the chosen metric_names have no name for' : 'nothing in the pipeline fills';
+      warn(`select includes an attribute that ${reason}: it is left out`, name);
+      named.delete(name);
+    }
+  };
+}

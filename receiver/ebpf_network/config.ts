@@ -1,0 +1,189 @@
+/** The keys of `ebpf_network`: their formats, defaults and docs. Names are those of Beyla. */
+
+import { isIP } from 'node:net';
+import { duration, oneOf, positiveInteger, stringList } from '../../core/config/formats.ts';
+import { type ConfigSchema, type Format, FormatError } from '../../core/config/schema.ts';
+import { suggestionFor } from '../../core/config/suggest.ts';
+import type { NamingPreset } from '../../core/table/flow-table.ts';
+import { protocolNames, protocolNumber } from '../../core/table/protocols.ts';
+import { type NamePattern, parseNamePattern } from './name-pattern.ts';
+
+export interface EbpfNetworkConfig {
+  readonly source: 'tc';
+  readonly interfaces: readonly NamePattern[];
+  readonly exclude_interfaces: readonly NamePattern[];
+  /** IP protocol numbers. */
+  readonly protocols: readonly number[];
+  readonly exclude_protocols: readonly number[];
+  readonly direction: 'ingress' | 'egress' | 'both';
+  readonly cache_max_flows: number;
+  /** Milliseconds. */
+  readonly cache_active_timeout: number;
+  /** Empty: found by the next two. */
+  readonly agent_ip: string;
+  /** `external`, `local` or `name:eth0`. */
+  readonly agent_ip_iface: string;
+  readonly agent_ip_type: 'any' | 'ipv4' | 'ipv6';
+  readonly metric_names: readonly NamingPreset[];
+}
+
+/** Two slots a flow at 64 bytes and as much for what is seldom touched: 4 GiB at this number. */
+const MAX_FLOWS = 1 << 24;
+/** Below, reading the table would be all that the agent does. */
+const MIN_ACTIVE_TIMEOUT_MS = 10;
+/** Above, a crash costs more than an hour of flows. */
+const MAX_ACTIVE_TIMEOUT_MS = 3_600_000;
+
+const presets = ['beyla', 'obi', 'otel'] as const;
+
+const flowCapacity: Format<number> = (value) => {
+  const flows = positiveInteger(value);
+  if (flows > MAX_FLOWS) throw new FormatError({ message: `must be at most ${MAX_FLOWS}, got ${flows}` });
+  return flows;
+};
+
+const activeTimeout: Format<number> = Object.assign(
+  (value: unknown) => {
+    const timeoutMs = duration(value);
+    if (timeoutMs === 0) throw new FormatError({ message: 'must be positive', fix: 'write a time such as 5s' });
+    if (timeoutMs < MIN_ACTIVE_TIMEOUT_MS || timeoutMs > MAX_ACTIVE_TIMEOUT_MS) {
+      throw new FormatError({ message: `must be from 10ms to 1h, got ${value}` });
+    }
+    return timeoutMs;
+  },
+  duration.print === undefined ? {} : { print: duration.print },
+);
+
+/** A list of texts, each read by `parse`, which may throw a FormatError; `show` gives the text back. */
+function listOf<Item>(parse: (text: string) => Item, show: (item: Item) => string): Format<readonly Item[]> {
+  const read = (value: unknown) =>
+    stringList(value).map((text, position) => {
+      try {
+        return parse(text);
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        const problems = error.problems.map((problem) => ({ ...problem, path: [String(position)] }));
+        throw new FormatError(...problems);
+      }
+    });
+  return Object.assign(read, { text: true as const, print: (items: readonly Item[]) => items.map(show) });
+}
+
+const namePatterns = listOf<NamePattern>(
+  (text) => {
+    if (text === '') throw new FormatError({ message: 'must not be empty', fix: 'write a name such as eth0' });
+    try {
+      return parseNamePattern(text);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new FormatError({ message: reason, fix: 'write a JavaScript regular expression between the slashes' });
+    }
+  },
+  ({ text }) => text,
+);
+
+const protocolList = listOf<number>(
+  (text) => {
+    const number = protocolNumber(text);
+    if (number !== undefined) return number;
+    const known = protocolNames.filter((name) => !/^\d+$/.test(name));
+    throw new FormatError({ message: `unknown protocol "${text}"`, fix: suggestionFor(text, known, 'protocols') });
+  },
+  (number) => protocolNames[number] ?? String(number),
+);
+
+const presetList = listOf<NamingPreset>(oneOf(...presets), (preset) => preset);
+
+const metricNames: Format<readonly NamingPreset[]> = Object.assign(
+  (value: unknown) => {
+    const names = [...new Set(presetList(value))];
+    if (names.length === 0)
+      throw new FormatError({ message: 'must not be empty', fix: `one of ${presets.join(', ')}` });
+    return names;
+  },
+  { text: true as const, print: (names: readonly NamingPreset[]) => (names.length === 1 ? names[0] : names) },
+);
+
+const address: Format<string> = Object.assign(
+  (value: unknown) => {
+    if (typeof value === 'string' && (value === '' || isIP(value) !== 0)) return value;
+    throw new FormatError({ message: `invalid IP address "${value}"`, fix: 'write an address such as 192.0.2.10' });
+  },
+  { text: true as const },
+);
+
+const agentInterface: Format<string> = Object.assign(
+  (value: unknown) => {
+    if (typeof value === 'string' && /^(external|local|name:.+)$/.test(value)) return value;
+    throw new FormatError({ message: `unsupported value "${value}"`, fix: 'one of external, local, name:eth0' });
+  },
+  { text: true as const },
+);
+
+export const schema: ConfigSchema<EbpfNetworkConfig> = {
+  source: {
+    doc: 'How packets are seen: `tc`, programs at the ingress and egress of each interface.',
+    format: oneOf('tc'),
+    default: 'tc',
+  },
+  interfaces: {
+    doc: 'Interfaces to count on, exact names or `/regular expressions/`; empty: every leaf device.',
+    format: namePatterns,
+    default: [],
+  },
+  exclude_interfaces: {
+    doc: 'Interfaces to leave out, written the same way; wins over `interfaces`.',
+    format: namePatterns,
+    default: ['lo'],
+  },
+  protocols: {
+    doc: 'Protocols to count, by name such as `TCP` or by number; empty: all. Wins over `exclude_protocols`.',
+    format: protocolList,
+    default: [],
+  },
+  exclude_protocols: { doc: 'Protocols not to count.', format: protocolList, default: [] },
+  direction: {
+    doc: 'Count packets that enter an interface (`ingress`), leave it (`egress`), or `both`.',
+    format: oneOf('ingress', 'egress', 'both'),
+    default: 'both',
+  },
+  cache_max_flows: {
+    doc: 'Flows that fit into the kernel table, which starts small and grows to this; rounded up to a power of two.',
+    format: flowCapacity,
+    default: 131_072,
+  },
+  cache_active_timeout: { doc: 'How often the table is read.', format: activeTimeout, default: '5s' },
+  agent_ip: { doc: 'The agent’s own address, `beyla.ip`; empty: found by the next two.', format: address, default: '' },
+  agent_ip_iface: {
+    doc: 'Where the agent’s address comes from: `external`, the one that reaches the internet; `local`, the first interface; `name:eth0`.',
+    format: agentInterface,
+    default: 'external',
+  },
+  agent_ip_type: {
+    doc: 'Which address to take: `any`, `ipv4` or `ipv6`.',
+    format: oneOf('any', 'ipv4', 'ipv6'),
+    default: 'any',
+  },
+  metric_names: {
+    doc: 'Whose metric and attribute names leave: `beyla`, `obi`, `otel`, or a list of them.',
+    format: metricNames,
+    default: 'beyla',
+  },
+};
+
+/** Keys of Beyla's `network` section that live elsewhere here. */
+export const elsewhere: Readonly<Record<string, string>> = {
+  cidrs: 'the `cidr` processor',
+  reverse_dns: 'the `reverse_dns` processor',
+  geo_ip: 'a component of its own, which this build does not have',
+  print_flows: 'the `debug` exporter',
+  enable: 'the pipelines of `service`: a receiver that stands in one is on',
+  allowed_attributes: 'the `attribute_select` processor',
+};
+
+/** Protocol numbers for the kernel; undefined when all are counted. */
+export function countedProtocols({ protocols, exclude_protocols }: EbpfNetworkConfig): readonly number[] | undefined {
+  if (protocols.length > 0) return protocols;
+  if (exclude_protocols.length === 0) return undefined;
+  return protocolNames.map((_, number) => number).filter((number) => !exclude_protocols.includes(number));
+}

@@ -1,0 +1,170 @@
+/**
+ * Where every byte went, by interface and direction: seen = exported + filtered + sampled + lost + in_table, exactly, at
+ * every scrape, because the figures of one collect change together and are published together.
+ */
+
+import type { Counter, Gauge, Labels, MetricRegistry } from '../../core/telemetry/metrics.ts';
+import type { Amount, Collected, HookDirection, LedgerRow } from '../../native/index.ts';
+
+/** Why rows that were collected did not leave. */
+export type LossReason = 'receiver_stopped' | 'pipeline_failed';
+
+export interface Ledger {
+  /** What a collect found; its rows are in the table until the next call says what became of them. */
+  collected(collected: Collected): void;
+  /** A pipeline took the rows of the last collect. */
+  exported(): void;
+  /** The rows of the last collect are gone. */
+  lost(reason: LossReason): void;
+  /** One line an interface, both directions together. */
+  lines(): string[];
+}
+
+export interface LedgerOptions {
+  /** Id of the receiver. */
+  readonly receiver: string;
+  readonly metrics: MetricRegistry;
+  /** What is counted: these are shown even when nothing came. */
+  readonly hooks: readonly { readonly iface: number; readonly direction: HookDirection }[];
+  /** By the lower 16 bits of the interface index. */
+  readonly interfaceNames: ReadonlyMap<number, string>;
+}
+
+interface Account {
+  readonly labels: Labels;
+  exported: Amount;
+  inTable: Amount;
+  /** By reason; the kernel's are cumulative, the receiver's add up here. */
+  filtered: Readonly<Record<string, Amount>>;
+  kernelLost: Readonly<Record<string, Amount>>;
+  readonly receiverLost: Partial<Record<LossReason, Amount>>;
+}
+
+const nothing: Amount = { bytes: 0, packets: 0 };
+const add = (a: Amount, b: Amount): Amount => ({ bytes: a.bytes + b.bytes, packets: a.packets + b.packets });
+const total = (amounts: Iterable<Amount>): Amount => [...amounts].reduce(add, nothing);
+
+const filteredOf = ({ filtered }: Account) => total(Object.values(filtered));
+const lostOf = ({ kernelLost, receiverLost }: Account) =>
+  total([...Object.values(kernelLost), ...Object.values(receiverLost)]);
+const seenOf = (account: Account) => total([account.exported, account.inTable, filteredOf(account), lostOf(account)]);
+
+export function createLedger({ receiver, metrics, hooks, interfaceNames }: LedgerOptions): Ledger {
+  const accounts = new Map<string, Account>();
+  const publish = createPublisher(metrics);
+
+  const accountOf = (iface: number, direction: HookDirection): Account => {
+    const key = `${iface} ${direction}`;
+    const known = accounts.get(key);
+    if (known !== undefined) return known;
+    const labels = { receiver, interface: interfaceNames.get(iface) ?? `${iface}`, direction };
+    const account = { labels, exported: nothing, inTable: nothing, filtered: {}, kernelLost: {}, receiverLost: {} };
+    accounts.set(key, account);
+    return account;
+  };
+  const leaveTable = (goTo: (account: Account) => void) => {
+    for (const account of accounts.values()) {
+      goTo(account);
+      account.inTable = nothing;
+    }
+  };
+
+  for (const { iface, direction } of hooks) accountOf(iface, direction);
+  metrics.onScrape(() => {
+    for (const account of accounts.values()) publish(account);
+  });
+  return {
+    collected({ sums, ledger }) {
+      for (const account of accounts.values()) account.inTable = nothing;
+      for (const row of ledger) Object.assign(accountOf(row.iface, row.direction), kernelAmounts(row));
+      for (const { iface, direction, bytes, packets } of sums) {
+        const account = accountOf(iface, direction);
+        account.inTable = add(account.inTable, { bytes, packets });
+      }
+    },
+    exported: () =>
+      leaveTable((account) => {
+        account.exported = add(account.exported, account.inTable);
+      }),
+    lost: (reason) =>
+      leaveTable((account) => {
+        account.receiverLost[reason] = add(account.receiverLost[reason] ?? nothing, account.inTable);
+      }),
+    lines: () => ledgerLines([...accounts.values()]),
+  };
+}
+
+const kernelAmounts = ({ filtered, lost }: LedgerRow): Pick<Account, 'filtered' | 'kernelLost'> => ({
+  filtered: { ...filtered },
+  kernelLost: { ...lost },
+});
+
+/** Counters only add, so what was published before is taken off. */
+function createPublisher(metrics: MetricRegistry): (account: Account) => void {
+  const published = new Map<Counter, Map<string, number>>();
+  const counter = (what: string, unit: string, help: string) =>
+    metrics.counter({ name: `otelcol_receiver_ebpf_network_${what}_${unit}_total`, help });
+  const pair = (what: string, help: string) => ({
+    bytes: counter(what, 'bytes', `Bytes ${help}`),
+    packets: counter(what, 'packets', `Packets ${help}`),
+  });
+  const inTable = (unit: string): Gauge =>
+    metrics.gauge({
+      name: `otelcol_receiver_ebpf_network_in_table_${unit}`,
+      help: `Accounted or held back, and not yet committed: ${unit}.`,
+    });
+
+  const seen = pair('seen', 'that the programs saw, each packet once.');
+  const exported = pair('exported', 'that a pipeline took.');
+  const filtered = pair('filtered', 'left out on purpose, by reason.');
+  const sampled = pair('sampled', 'left out by sampling.');
+  const lost = pair('lost', 'lost, by reason.');
+  const inTableGauges = { bytes: inTable('bytes'), packets: inTable('packets') };
+
+  const raise = (one: Counter, value: number, labels: Labels) => {
+    const values = published.get(one) ?? new Map<string, number>();
+    published.set(one, values);
+    const key = JSON.stringify(labels);
+    one.add(value - (values.get(key) ?? 0), labels);
+    values.set(key, value);
+  };
+  const raisePair = (counters: typeof seen, { bytes, packets }: Amount, labels: Labels) => {
+    raise(counters.bytes, bytes, labels);
+    raise(counters.packets, packets, labels);
+  };
+  const raiseByReason = (counters: typeof seen, amounts: Readonly<Record<string, Amount>>, labels: Labels) => {
+    for (const [reason, amount] of Object.entries(amounts)) raisePair(counters, amount, { ...labels, reason });
+  };
+
+  return (account) => {
+    const { labels } = account;
+    raisePair(seen, seenOf(account), labels);
+    raisePair(exported, account.exported, labels);
+    raisePair(sampled, nothing, labels);
+    raiseByReason(filtered, account.filtered, labels);
+    raiseByReason(lost, { ...account.kernelLost, ...account.receiverLost }, labels);
+    inTableGauges.bytes.set(account.inTable.bytes, labels);
+    inTableGauges.packets.set(account.inTable.packets, labels);
+  };
+}
+
+/** `ledger  eth0   seen 81,204,113 B  118,220 pkt   exported 80,991,001 B   filtered 213,112 B   sampled 0   lost 0` */
+function ledgerLines(accounts: readonly Account[]): string[] {
+  const byInterface = Map.groupBy(accounts, ({ labels }) => labels.interface ?? '');
+  const width = Math.max(...[...byInterface.keys()].map((name) => name.length));
+  return [...byInterface].map(([name, both]) => {
+    const seen = total(both.map(seenOf));
+    const parts = [
+      `ledger  ${name.padEnd(width)}`,
+      `seen ${digits(seen.bytes)} B  ${digits(seen.packets)} pkt`,
+      `exported ${bytesText(total(both.map(({ exported }) => exported)))}`,
+      `filtered ${bytesText(total(both.map(filteredOf)))}`,
+      'sampled 0',
+      `lost ${bytesText(total(both.map(lostOf)))}`,
+    ];
+    return parts.join('   ');
+  });
+}
+
+const digits = (value: number) => value.toLocaleString('en-US');
+const bytesText = ({ bytes }: Amount) => (bytes === 0 ? '0' : `${digits(bytes)} B`);

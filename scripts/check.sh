@@ -1,0 +1,31 @@
+#!/bin/sh
+# Checks what a machine can see without running the program, one line a check as `ok NAME` or `not ok NAME`: types,
+# format, lint, and the rules of who may import whom.
+set -u
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+node=$(node "$root/scripts/setup.mjs" --test) || exit 1
+cd "$root"
+status=0
+
+check() {
+	name=$1
+	shift
+	if output=$("$@" 2>&1); then
+		echo "ok $name"
+	else
+		echo "$output"
+		echo "not ok $name"
+		status=1
+	fi
+}
+
+c_format() {
+	find bpf native bench test \( -name build -prune \) -o \( -name '*.c' -o -name '*.h' -o -name '*.cc' \) -print0 |
+		xargs -0 -r clang-format --dry-run -Werror
+}
+
+check 'types' "$node" node_modules/typescript/bin/tsc
+check 'format and lint' "$node" node_modules/@biomejs/biome/bin/biome check
+check 'C format' c_format
+check 'imports and file lengths' "$node" scripts/check-imports.ts
+exit $status

@@ -1,0 +1,8 @@
+#!/bin/sh
+# Runs the tests; arguments go to ava.
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+node=$(node "$root/scripts/setup.mjs" --test)
+cd "$root"
+export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$root/build/compile-cache}"
+exec "$node" node_modules/ava/entrypoints/cli.js "$@"

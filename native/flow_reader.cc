@@ -2,6 +2,7 @@
 #include "flow_reader.h"
 
 #include <chrono>
+#include <utility>
 
 #include <bpf/bpf.h>
 #include <endian.h>
@@ -193,18 +194,20 @@ size_t FlowReader::commit()
 			      overflow_flows_.begin() + static_cast<std::ptrdiff_t>(overflow_written_));
 	overflow_written_ = 0;
 
+	// Only slots that this call marks are freed by it. Should it fail, the next scan finds the dead ones again.
 	const uint32_t epoch = __atomic_load_n(&control_->epoch, __ATOMIC_RELAXED);
-	std::erase_if(idle_, [&](uint32_t index) {
-		return !may_free(index, epoch - slots_[index].epoch) || !mark_dead(index);
-	});
+	std::vector<uint32_t> dead;
+	for (const uint32_t index : std::exchange(idle_, {})) {
+		if (may_free(index, epoch - slots_[index].epoch) && mark_dead(index))
+			dead.push_back(index);
+	}
 	cold_.reset();
-	if (idle_.empty())
+	if (dead.empty())
 		return 0;
 	wait_for_running_programs();
 	size_t freed = 0;
-	for (const uint32_t index : idle_)
+	for (const uint32_t index : dead)
 		freed += free_slot(index);
-	idle_.clear();
 	return freed;
 }
 

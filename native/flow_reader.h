@@ -46,7 +46,7 @@ class FlowReader {
 	FlowReader(const BpfObject &object, uint32_t idle_windows);
 
 	Window collect(const Columns &columns);
-	// Returns how many slots were freed.
+	// Returns how many slots were freed. After a Failure the rows are committed all the same.
 	size_t commit();
 	void new_endpoint_epoch();
 	size_t row_bound() const;

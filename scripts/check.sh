@@ -25,7 +25,7 @@ c_format() {
 }
 
 check 'types' "$node" node_modules/typescript/bin/tsc
-check 'format and lint' "$node" node_modules/@biomejs/biome/bin/biome check
+check 'format and lint' node_modules/@biomejs/cli-linux-*/biome check
 check 'C format' c_format
 check 'imports and file lengths' "$node" scripts/check-imports.ts
 exit $status

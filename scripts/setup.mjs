@@ -104,7 +104,7 @@ function installNodeModules() {
   // npm must not run on the Node that it is about to replace, so the path to the project's own is left out. Install
   // scripts are off: no dependency needs one, and npm would build binding.gyp on its own, with other headers.
   const path = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.endsWith('node_modules/.bin'));
-  run('installing node modules', 'npm', ['ci', '--ignore-scripts', '--include=dev', '--include=optional'], {
+  run('installing node modules', 'npm', ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--loglevel=error'], {
     ...process.env,
     PATH: path.join(delimiter),
   });

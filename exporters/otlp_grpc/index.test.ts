@@ -1,9 +1,12 @@
-import { createServer } from 'node:net';
+import http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
 import test from 'ava';
 import { createCertificate } from '../../test/support/certificate.ts';
-import { configOf, problemsOf } from '../../test/support/component-config.ts';
+import { configOf } from '../../test/support/component-config.ts';
 import { createManualClock } from '../../test/support/manual-clock.ts';
 import { tableOf } from '../../test/support/metric-tables.ts';
+import { decodeRequest } from '../../test/support/otlp-protos.ts';
 import { startOtlpSink, unavailable } from '../../test/support/otlp-sink.ts';
 import { createRecordingHost } from '../../test/support/recording-host.ts';
 import otlpGrpc from './index.ts';
@@ -22,9 +25,13 @@ async function startExporter(block: object) {
   return { clock, host, exporter };
 }
 
-test('points arrive as they were, compressed, with headers and the name of this build', async (t) => {
+test('points arrive as they were, with headers and the name of this build', async (t) => {
   const sink = await startOtlpSink();
-  const { exporter, host } = await startExporter({ endpoint: sink.grpcAddress, tls: insecure, headers: { 'X-Tenant': 'blue' } });
+  const { exporter, host } = await startExporter({
+    endpoint: sink.grpcAddress,
+    tls: insecure,
+    headers: { 'X-Tenant': 'blue' },
+  });
   exporter.export(windowOf(18_234));
   await exporter.stop?.();
   t.deepEqual(sink.points, [
@@ -47,27 +54,195 @@ test('points arrive as they were, compressed, with headers and the name of this 
   await sink.close();
 });
 
-test('what leaves is gzip when the configuration says so, and plain when it says none', async (t) => {
-  const frames: Buffer[] = [];
-  const tap = createServer((socket) => socket.on('data', (data) => frames.push(data)).on('error', () => undefined));
-  await new Promise<void>((resolve) => tap.listen(0, '127.0.0.1', resolve));
-  const address = tap.address();
-  const endpoint = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
-  const sent: Record<string, boolean> = {};
-  for (const compression of ['gzip', 'none']) {
-    frames.length = 0;
-    const { exporter, clock } = await startExporter({ endpoint, tls: insecure, compression });
-    exporter.export([tableOf([{ attributes: { name: 'plainly-readable' }, value: 1 }])]);
-    await clock.untilSleeping(5000);
-    const grown = new Promise<void>((resolve) => {
-      tap.on('connection', (socket) => socket.on('data', () => resolve()));
+/** The headers and the framed message of one call, as they stand on the wire. */
+async function onTheWire(compression: string) {
+  const server = http2.createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const received = new Promise<{ headers: http2.IncomingHttpHeaders; frame: Buffer }>((resolve) => {
+    server.on('stream', async (stream, headers) => {
+      const frame = Buffer.concat(await stream.toArray());
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '0' }, { endStream: true });
+      resolve({ headers, frame });
     });
-    await grown;
-    sent[compression] = true;
-    clock.advance(5000);
-    const stopped = exporter.stop?.();
-    await stopped;
+  });
+  const endpoint = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { exporter } = await startExporter({ endpoint, tls: insecure, compression });
+  exporter.export(windowOf(7));
+  const result = await received;
+  await exporter.stop?.();
+  server.close();
+  return result;
+}
+
+test('a compressed message is gzip of the fastest level and says so', async (t) => {
+  const fastest = 4;
+  const { headers, frame } = await onTheWire('gzip');
+  t.is(headers['grpc-encoding'], 'gzip');
+  t.is(frame[0], 1);
+  t.is(frame.readUInt32BE(1), frame.length - 5);
+  const body = frame.subarray(5);
+  t.is(body[8], fastest);
+  t.is(decodeRequest(gunzipSync(body)).resourceMetrics.length, 1);
+});
+
+test('with compression none the message is plain', async (t) => {
+  const { headers, frame } = await onTheWire('none');
+  t.is(headers['grpc-encoding'], undefined);
+  t.is(frame[0], 0);
+  t.is(decodeRequest(frame.subarray(5)).resourceMetrics.length, 1);
+});
+
+test('a server that is unavailable and then accepts gets every window once, in order', async (t) => {
+  const sink = await startOtlpSink();
+  sink.answers.push(unavailable, unavailable, unavailable);
+  const { exporter, clock, host } = await startExporter({
+    endpoint: sink.grpcAddress,
+    tls: insecure,
+    sending_queue: { queue_size: 3 },
+  });
+  for (const value of [1, 2, 3]) exporter.export(windowOf(value));
+  t.false(exporter.hasRoom());
+  const room = new Promise<void>((resolve) => exporter.onRoom(resolve));
+  for (let attempt = 0; attempt < 3; attempt++) {
+    await clock.untilSleeping(1000);
+    t.is(host.log.at(-1)?.fields.error, 'rpc error: code = Unavailable desc = try again later');
+    clock.advance(1000);
   }
-  tap.close();
-  t.truthy(sent);
+  await room;
+  exporter.export(windowOf(4));
+  await exporter.stop?.();
+  t.deepEqual(
+    sink.points.map((point) => point.value),
+    [1, 2, 3, 4],
+  );
+  t.is(host.metric('otelcol_exporter_sent_metric_points'), 4);
+  t.is(host.metric('otelcol_exporter_send_failed_metric_points'), 0);
+  await sink.close();
+});
+
+test('RESOURCE_EXHAUSTED with RetryInfo waits as long as the server asks', async (t) => {
+  const sink = await startOtlpSink();
+  sink.answers.push({ grpcStatus: RESOURCE_EXHAUSTED, message: 'slow down', retryDelayMs: 2500 });
+  const { exporter, clock, host } = await startExporter({ endpoint: sink.grpcAddress, tls: insecure });
+  exporter.export(windowOf(1));
+  await clock.untilSleeping(2500);
+  const error = 'Throttle (2.5s), error: rpc error: code = ResourceExhausted desc = slow down';
+  t.deepEqual(host.log.at(-1)?.fields, { error, interval: '2.5s' });
+  clock.advance(2500);
+  await exporter.stop?.();
+  t.is(sink.points.length, 1);
+  await sink.close();
+});
+
+test('RESOURCE_EXHAUSTED without RetryInfo is given up and counted', async (t) => {
+  const sink = await startOtlpSink();
+  sink.answers.push({ grpcStatus: RESOURCE_EXHAUSTED, message: 'message larger than max (5000000 vs. 4194304)' });
+  const { exporter, host } = await startExporter({ endpoint: sink.grpcAddress, tls: insecure });
+  exporter.export(windowOf(1));
+  await exporter.stop?.();
+  t.is(sink.requests.length, 1);
+  t.is(host.metric('otelcol_exporter_send_failed_metric_points'), 1);
+  t.is(
+    host.log.at(-1)?.fields.error,
+    'not retryable error: Permanent error: ' +
+      'rpc error: code = ResourceExhausted desc = message larger than max (5000000 vs. 4194304)',
+  );
+  await sink.close();
+});
+
+test('a partial success is warned about and not sent again', async (t) => {
+  const sink = await startOtlpSink();
+  sink.answers.push({ rejectedPoints: 1, message: 'too old' });
+  const { exporter, host } = await startExporter({ endpoint: sink.grpcAddress, tls: insecure });
+  exporter.export(windowOf(1));
+  await exporter.stop?.();
+  t.is(sink.requests.length, 1);
+  t.like(host.log.at(-1), { level: 'warn', fields: { message: 'too old', dropped_data_points: 1 } });
+  await sink.close();
+});
+
+test('an attempt ends at the timeout when the server never answers', async (t) => {
+  const sink = await startOtlpSink();
+  sink.answers.push({ hang: true });
+  const { exporter, clock, host } = await startExporter({ endpoint: sink.grpcAddress, tls: insecure, timeout: '4s' });
+  exporter.export(windowOf(1));
+  await sink.until(() => sink.requests.length === 1);
+  clock.advance(4000);
+  await clock.untilSleeping(1000);
+  t.is(host.log.at(-1)?.fields.error, 'request is cancelled or timed out: no answer within 4s');
+  clock.advance(1000);
+  await exporter.stop?.();
+  t.is(sink.points.length, 1);
+  await sink.close();
+});
+
+test('an endpoint where nobody listens is retried', async (t) => {
+  const sink = await startOtlpSink();
+  const { exporter, clock, host } = await startExporter({ endpoint: sink.grpcAddress, tls: insecure });
+  await sink.close();
+  exporter.export(windowOf(1));
+  await clock.untilSleeping(1000);
+  t.regex(String(host.log.at(-1)?.fields.error), /^rpc error: code = Unavailable desc = .*ECONNREFUSED/);
+  await exporter.stop?.();
+  t.is(host.metric('otelcol_exporter_send_failed_metric_points'), 1);
+});
+
+test('TLS is on by default: a trusted certificate is accepted, an unknown one is not', async (t) => {
+  const certificate = createCertificate('IP:127.0.0.1', 'DNS:sink.test');
+  const sink = await startOtlpSink({ tls: certificate });
+  const trusting = await startExporter({ endpoint: sink.grpcAddress, tls: { ca_pem: certificate.cert } });
+  trusting.exporter.export(windowOf(1));
+  await trusting.exporter.stop?.();
+  t.is(sink.points.length, 1);
+
+  const doubting = await startExporter({ endpoint: sink.grpcAddress });
+  doubting.exporter.export(windowOf(2));
+  await doubting.clock.untilSleeping(1000);
+  t.regex(String(doubting.host.log.at(-1)?.fields.error), /self-signed certificate/i);
+  await doubting.exporter.stop?.();
+
+  const careless = await startExporter({ endpoint: sink.grpcAddress, tls: { insecure_skip_verify: true } });
+  careless.exporter.export(windowOf(3));
+  await careless.exporter.stop?.();
+  t.deepEqual(
+    sink.points.map((point) => point.value),
+    [1, 3],
+  );
+  await sink.close();
+});
+
+test('server_name_override names what the certificate must carry', async (t) => {
+  const certificate = createCertificate('DNS:sink.test');
+  const sink = await startOtlpSink({ tls: certificate });
+  const tls = { ca_pem: certificate.cert, server_name_override: 'sink.test' };
+  const { exporter } = await startExporter({ endpoint: sink.grpcAddress, tls });
+  exporter.export(windowOf(1));
+  await exporter.stop?.();
+  t.is(sink.points.length, 1);
+  await sink.close();
+});
+
+test('http:// leaves TLS on and warns; https:// turns it on even with insecure', async (t) => {
+  const certificate = createCertificate('IP:127.0.0.1');
+  const sink = await startOtlpSink({ tls: certificate });
+  const warned = await startExporter({ endpoint: `http://${sink.grpcAddress}`, tls: { ca_pem: certificate.cert } });
+  warned.exporter.export(windowOf(1));
+  await warned.exporter.stop?.();
+  t.regex(warned.host.log[0]?.message ?? '', /TLS stays on/);
+
+  const forced = await startExporter({
+    endpoint: `https://${sink.grpcAddress}`,
+    tls: { insecure: true, ca_pem: certificate.cert },
+  });
+  forced.exporter.export(windowOf(2));
+  await forced.exporter.stop?.();
+  t.deepEqual(forced.host.log, []);
+  t.is(sink.points.length, 2);
+  await sink.close();
+});
+
+test('a certificate file that is missing stops the start with its path', async (t) => {
+  await t.throwsAsync(startExporter({ endpoint: 'localhost:4317', tls: { ca_file: '/nowhere/ca.pem' } }), {
+    message: 'failed to load TLS config: cannot read ca_file /nowhere/ca.pem',
+  });
 });

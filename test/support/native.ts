@@ -3,7 +3,6 @@
  * without the product. Failures are plain errors that name the call.
  */
 
-import { closeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 /** Longest packet that BPF_PROG_TEST_RUN takes: a page, less the room that the kernel keeps around it. */
@@ -22,6 +21,7 @@ interface Addon {
   attachProgram(programId: number, interfaceName: string, egress: boolean): number;
   writeMapWord(programId: number, mapName: string, value: number): void;
   progTestRun(order: object): Promise<TestRunResult[]>;
+  closeDescriptor(descriptor: number): void;
   enableBpfRunTime(): number;
   readBpfRunTime(programId: number): { timeNs: number; runs: number };
 }
@@ -160,7 +160,7 @@ export function readBpfRunTime(programId: number): { readonly timeNs: number; re
 
 function closeOnce(descriptors: number[]): () => void {
   return () => {
-    for (const descriptor of descriptors.splice(0)) closeSync(descriptor);
+    for (const descriptor of descriptors.splice(0)) addon.closeDescriptor(descriptor);
   };
 }
 

@@ -32,7 +32,7 @@ export interface Answer {
 export const unavailable: Answer = { grpcStatus: grpc.status.UNAVAILABLE, httpStatus: 503, message: 'try again later' };
 
 export interface ReceivedRequest {
-  /** Lower-case names; of gRPC the metadata. */
+  /** Lower-case names; of gRPC the metadata. Of HTTP also `:path`, and `:client`, which is the port of the connection. */
   readonly headers: Readonly<Record<string, string>>;
   /** Bytes of the body, not compressed. */
   readonly bytes: number;
@@ -162,7 +162,10 @@ async function startHttp(options: SinkOptions, receive: Receive) {
   const handle: http.RequestListener = async (request, response) => {
     const body = decompressed(request.headers['content-encoding'], Buffer.concat(await request.toArray()));
     const headers = Object.fromEntries(Object.entries(request.headers).map(([k, v]) => [k, String(v)]));
-    const answer = receive({ ...headers, ':path': request.url ?? '' }, body);
+    const answer = receive(
+      { ...headers, ':path': request.url ?? '', ':client': String(request.socket.remotePort) },
+      body,
+    );
     if (answer.hang) return;
     response.setHeader('content-type', 'application/x-protobuf');
     if (answer.retryAfter !== undefined) response.setHeader('retry-after', answer.retryAfter);

@@ -88,6 +88,13 @@ Napi::Value write_word(const Napi::CallbackInfo &info)
 	return info.Env().Undefined();
 }
 
+// closeDescriptor(descriptor). Not fs.closeSync: Node's workers warn about descriptors that they did not open.
+Napi::Value close_descriptor(const Napi::CallbackInfo &info)
+{
+	const Descriptor closed(info[0].As<Napi::Number>().Int32Value());
+	return info.Env().Undefined();
+}
+
 // enableBpfRunTime() -> descriptor
 Napi::Value enable(const Napi::CallbackInfo &info)
 {
@@ -126,6 +133,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports)
 	exports.Set("attachProgram", Napi::Function::New(env, guarded<attach>));
 	exports.Set("writeMapWord", Napi::Function::New(env, guarded<write_word>));
 	exports.Set("progTestRun", Napi::Function::New(env, guarded<program_test_run>));
+	exports.Set("closeDescriptor", Napi::Function::New(env, guarded<close_descriptor>));
 	exports.Set("enableBpfRunTime", Napi::Function::New(env, guarded<enable>));
 	exports.Set("readBpfRunTime", Napi::Function::New(env, guarded<run_time>));
 	return exports;

@@ -1,0 +1,179 @@
+import test from 'ava';
+import { createCertificate } from '../../test/support/certificate.ts';
+import { configOf, problemsOf } from '../../test/support/component-config.ts';
+import { createManualClock } from '../../test/support/manual-clock.ts';
+import { tableOf } from '../../test/support/metric-tables.ts';
+import { startOtlpSink, unavailable } from '../../test/support/otlp-sink.ts';
+import { createRecordingHost } from '../../test/support/recording-host.ts';
+import otlpHttp, { metricsUrl } from './index.ts';
+
+const steady = { initial_interval: '1s', randomization_factor: 0, multiplier: 1 };
+
+const windowOf = (value: number) => [tableOf([{ attributes: { name: 'größer' }, value }])];
+
+async function startExporter(block: object) {
+  const clock = createManualClock();
+  const host = createRecordingHost('otlp_http', clock);
+  const exporter = otlpHttp.create(configOf(otlpHttp, { retry_on_failure: steady, ...block }), host);
+  await exporter.start?.();
+  return { clock, host, exporter };
+}
+
+for (const compression of ['gzip', 'zstd', 'none']) {
+  test(`points arrive at /v1/metrics with compression ${compression}`, async (t) => {
+    const sink = await startOtlpSink();
+    const { exporter, host } = await startExporter({
+      endpoint: sink.httpUrl,
+      compression,
+      headers: [{ name: 'X-Tenant', value: 'blue' }],
+    });
+    exporter.export(windowOf(42));
+    await exporter.stop?.();
+    t.is(sink.points[0]?.value, 42);
+    t.like(sink.requests[0]?.headers, {
+      ':path': '/v1/metrics',
+      'content-type': 'application/x-protobuf',
+      'x-tenant': 'blue',
+      ...(compression === 'none' ? {} : { 'content-encoding': compression }),
+    });
+    t.is(host.metric('otelcol_exporter_sent_metric_points'), 1);
+    await sink.close();
+  });
+}
+
+test('requests share a connection', async (t) => {
+  const sink = await startOtlpSink();
+  const { exporter } = await startExporter({ endpoint: sink.httpUrl });
+  for (const value of [1, 2, 3]) exporter.export(windowOf(value));
+  await exporter.stop?.();
+  t.deepEqual(
+    sink.points.map((point) => point.value),
+    [1, 2, 3],
+  );
+  t.is(new Set(sink.requests.map(({ headers }) => headers[':client'])).size, 1);
+  await sink.close();
+});
+
+test('429, 502, 503 and 504 are sent again, once accepted never more', async (t) => {
+  const sink = await startOtlpSink();
+  const statuses = [429, 502, 503, 504];
+  sink.answers.push(...statuses.map((httpStatus) => ({ httpStatus })));
+  const { exporter, clock, host } = await startExporter({ endpoint: sink.httpUrl });
+  exporter.export(windowOf(1));
+  for (const status of statuses) {
+    await clock.untilSleeping(1000);
+    const error = `error exporting items, request to ${sink.httpUrl}/v1/metrics responded with HTTP Status Code ${status}`;
+    t.is(host.log.at(-1)?.fields.error, error);
+    clock.advance(1000);
+  }
+  await exporter.stop?.();
+  t.is(sink.points.length, 1);
+  t.is(host.metric('otelcol_exporter_sent_metric_points'), 1);
+  await sink.close();
+});
+
+for (const [form, retryAfter] of [
+  ['seconds', '7'],
+  ['a date', new Date(1_700_000_007_000).toUTCString()],
+] as const) {
+  test(`Retry-After as ${form} is waited for`, async (t) => {
+    const sink = await startOtlpSink();
+    sink.answers.push({ ...unavailable, retryAfter });
+    const { exporter, clock, host } = await startExporter({ endpoint: sink.httpUrl });
+    exporter.export(windowOf(1));
+    await clock.untilSleeping(7000);
+    t.regex(String(host.log.at(-1)?.fields.error), /^Throttle \(7s\), error: .* 503, Message=try again later$/);
+    clock.advance(7000);
+    await exporter.stop?.();
+    t.is(sink.points.length, 1);
+    await sink.close();
+  });
+}
+
+test('any other refusal is given up with the reason of the server', async (t) => {
+  const sink = await startOtlpSink();
+  sink.answers.push({ httpStatus: 400, message: 'no such tenant' });
+  const { exporter, host } = await startExporter({ endpoint: sink.httpUrl });
+  exporter.export(windowOf(1));
+  await exporter.stop?.();
+  t.is(sink.requests.length, 1);
+  t.is(host.metric('otelcol_exporter_send_failed_metric_points'), 1);
+  t.regex(String(host.log.at(-1)?.fields.error), /^not retryable error: .* Status Code 400, Message=no such tenant$/);
+  await sink.close();
+});
+
+test('a partial success is warned about and not sent again', async (t) => {
+  const sink = await startOtlpSink();
+  sink.answers.push({ rejectedPoints: 1, message: 'too old' });
+  const { exporter, host } = await startExporter({ endpoint: sink.httpUrl });
+  exporter.export(windowOf(1));
+  await exporter.stop?.();
+  t.is(sink.requests.length, 1);
+  t.like(host.log.at(-1), { level: 'warn', fields: { message: 'too old', dropped_data_points: 1 } });
+  await sink.close();
+});
+
+test('an attempt ends at the timeout when the server never answers', async (t) => {
+  const sink = await startOtlpSink();
+  sink.answers.push({ hang: true });
+  const { exporter, clock, host } = await startExporter({ endpoint: sink.httpUrl, timeout: '4s' });
+  exporter.export(windowOf(1));
+  await sink.until(() => sink.requests.length === 1);
+  clock.advance(4000);
+  await clock.untilSleeping(1000);
+  t.is(host.log.at(-1)?.fields.error, 'request is cancelled or timed out: no answer within 4s');
+  clock.advance(1000);
+  await exporter.stop?.();
+  t.is(sink.points.length, 1);
+  await sink.close();
+});
+
+test('an endpoint where nobody listens is retried', async (t) => {
+  const sink = await startOtlpSink();
+  const { exporter, clock, host } = await startExporter({ endpoint: sink.httpUrl });
+  await sink.close();
+  exporter.export(windowOf(1));
+  await clock.untilSleeping(1000);
+  t.regex(String(host.log.at(-1)?.fields.error), /^failed to make an HTTP request: connect ECONNREFUSED/);
+  await exporter.stop?.();
+  t.is(host.metric('otelcol_exporter_send_failed_metric_points'), 1);
+});
+
+test('https checks the certificate', async (t) => {
+  const certificate = createCertificate('IP:127.0.0.1');
+  const sink = await startOtlpSink({ tls: certificate });
+  const trusting = await startExporter({ endpoint: sink.httpUrl, tls: { ca_pem: certificate.cert } });
+  trusting.exporter.export(windowOf(1));
+  await trusting.exporter.stop?.();
+  t.is(sink.points.length, 1);
+
+  const doubting = await startExporter({ endpoint: sink.httpUrl });
+  doubting.exporter.export(windowOf(2));
+  await doubting.clock.untilSleeping(1000);
+  t.regex(String(doubting.host.log.at(-1)?.fields.error), /self-signed certificate/i);
+  await doubting.exporter.stop?.();
+  t.is(sink.points.length, 1);
+  await sink.close();
+});
+
+test('the path is added to endpoint and not to metrics_endpoint', (t) => {
+  const urlOf = (endpoint: string, metrics_endpoint = '') => metricsUrl({ endpoint, metrics_endpoint }).href;
+  t.is(urlOf('http://a:4318'), 'http://a:4318/v1/metrics');
+  t.is(urlOf('http://a:4318/otlp/'), 'http://a:4318/otlp/v1/metrics');
+  t.is(urlOf('http://a:4318', 'https://b/push'), 'https://b/push');
+});
+
+test('what cannot work is refused when the configuration is loaded', (t) => {
+  const endpoint = 'http://localhost:4318';
+  t.deepEqual(problemsOf(otlpHttp, {}), ['endpoint: at least one endpoint must be specified']);
+  const invalid = 'endpoint: endpoint must be a valid URL with a port of 1 to 65535';
+  for (const wrong of ['localhost:4318', 'http://localhost:0', 'http://localhost:65536', 'ftp://localhost']) {
+    t.deepEqual(problemsOf(otlpHttp, { endpoint: wrong }), [invalid], wrong);
+  }
+  t.deepEqual(problemsOf(otlpHttp, { endpoint, encoding: 'json' }), ['encoding: encoding json is not available']);
+  t.deepEqual(problemsOf(otlpHttp, { endpoint, encoding: 'xml' }), ['encoding: invalid encoding type: xml']);
+  t.deepEqual(problemsOf(otlpHttp, { endpoint, headers: { 'a b': 'c' } }), [
+    'headers::a b: header "a b" cannot be sent',
+  ]);
+  t.deepEqual(problemsOf(otlpHttp, { endpoint, compression: 'snappy' }), ['compression: unsupported value "snappy"']);
+});

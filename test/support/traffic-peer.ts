@@ -77,14 +77,14 @@ async function sendTcp(address: string, serverPort: number, bytes: number): Prom
 
 async function receiveUdp(address: string): Promise<void> {
   const socket = datagramSocket(address);
+  // Below zero while datagrams come before the word of how many to expect.
   let expected = 0;
-  port.on('message', ({ datagrams }: { datagrams: number }) => {
-    expected = datagrams;
-  });
-  socket.on('message', () => {
-    expected -= 1;
+  const add = (datagrams: number) => {
+    expected += datagrams;
     if (expected === 0) say({ kind: 'received' });
-  });
+  };
+  port.on('message', ({ datagrams }: { datagrams: number }) => add(datagrams));
+  socket.on('message', () => add(-1));
   socket.bind(0, address);
   await once(socket, 'listening');
   say({ kind: 'ready', port: socket.address().port });

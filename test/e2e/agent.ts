@@ -1,0 +1,132 @@
+/**
+ * The whole agent as a process inside a namespace of a test, and an OTLP server beside it on that namespace's loopback,
+ * which the agent does not count.
+ */
+
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { NetworkNamespace } from '../support/network-namespace.ts';
+import type { ReceivedPoint } from '../support/received-points.ts';
+
+const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+const SINK = fileURLToPath(new URL('../support/otlp-sink.ts', import.meta.url));
+const READY = 'Everything is ready. Begin running and processing data.';
+const PATIENCE_MS = 30_000;
+const POLL_MS = 20;
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Agent {
+  readonly pid: number;
+  /** What it has said so far on standard error. */
+  said(): string;
+  /** What it has printed so far on standard output. */
+  printed(): string;
+  /** Sends SIGINT, as Ctrl-C does, and waits for the end. */
+  stop(): Promise<Ended>;
+}
+
+/** Starts `weir --config` with this text; resolves when every program is attached and every component runs. */
+export async function startAgent(namespace: NetworkNamespace, yaml: string): Promise<Agent> {
+  const running = runAgent(namespace, yaml);
+  const ended = running.ended.then(({ code, stderr }) => {
+    throw new Error(`the agent ended with code ${code} before it was ready:\n${stderr}`);
+  });
+  const ready = until('the agent is ready', () => running.said().includes(READY));
+  await Promise.race([ready, ended]);
+  ended.catch(() => undefined); // from here on its end is what stop() waits for
+  return {
+    pid: running.child.pid!,
+    said: running.said,
+    printed: running.printed,
+    stop: () => {
+      running.child.kill('SIGINT');
+      return running.ended;
+    },
+  };
+}
+
+/** Starts the agent and waits for nothing: for configurations that it refuses. */
+export function runAgent(namespace: NetworkNamespace, yaml: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-test-'));
+  const file = join(folder, 'collector.yaml');
+  writeFileSync(file, yaml);
+  const child = namespace.spawn(process.execPath, [MAIN, '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const stdout = textOf(child, 'stdout');
+  const stderr = textOf(child, 'stderr');
+  const ended = once(child, 'close').then(([code]): Ended => {
+    rmSync(folder, { recursive: true, force: true });
+    return { code: code as number | null, stdout: stdout(), stderr: stderr() };
+  });
+  return { child, said: stderr, printed: stdout, ended };
+}
+
+export interface Sink {
+  /** Points accepted so far. */
+  points(): ReceivedPoint[];
+  /** From now on every request is answered UNAVAILABLE or 503. */
+  refuse(): void;
+  accept(): void;
+  stop(): void;
+}
+
+/** An OTLP server at 127.0.0.1:4317 (gRPC) and 127.0.0.1:4318 (HTTP) of the namespace. */
+export async function startSink(namespace: NetworkNamespace): Promise<Sink> {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-test-'));
+  const out = join(folder, 'points.jsonl');
+  const refusal = join(folder, 'refuse');
+  const places = ['--grpc', '127.0.0.1:4317', '--http', '127.0.0.1:4318', '--out', out, '--refuse-while', refusal];
+  const child = namespace.spawn(process.execPath, [SINK, ...places], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const printed = textOf(child, 'stdout');
+  await until('the sink listens', () => printed().includes('\n'));
+  return {
+    points: () => (existsSync(out) ? readFileSync(out, 'utf8').trimEnd().split('\n').map(pointOf) : []),
+    refuse: () => writeFileSync(refusal, ''),
+    accept: () => rmSync(refusal),
+    stop: () => {
+      child.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Sums of the values of one metric, by the attributes named, joined by a space; absent ones are `-`. */
+export function sumsBy(points: readonly ReceivedPoint[], metric: string, attributes: readonly string[]) {
+  const sums = new Map<string, number>();
+  for (const point of points) {
+    if (point.metric !== metric) continue;
+    const key = attributes.map((name) => point.attributes[name] ?? '-').join(' ');
+    sums.set(key, (sums.get(key) ?? 0) + point.value);
+  }
+  return sums;
+}
+
+export async function until(what: string, reached: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
+  const deadlineMs = performance.now() + patienceMs;
+  while (!reached()) {
+    if (performance.now() > deadlineMs) throw new Error(`waited ${patienceMs} ms until ${what}`);
+    await delay(POLL_MS);
+  }
+}
+
+function pointOf(line: string): ReceivedPoint {
+  const { startNs, timeNs, ...rest } = JSON.parse(line);
+  return { ...rest, startNs: BigInt(startNs), timeNs: BigInt(timeNs) };
+}
+
+function textOf(child: ChildProcess, stream: 'stdout' | 'stderr'): () => string {
+  let text = '';
+  child[stream]?.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  return () => text;
+}

@@ -1,0 +1,111 @@
+/** What the agent leaves behind: nothing, however it ends. */
+
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import test from 'ava';
+import {
+  createNetworkNamespace,
+  joinByVeth,
+  type NetworkNamespace,
+  removeNetworkNamespaces,
+} from '../support/network-namespace.ts';
+import { icmpEchoes } from '../support/traffic.ts';
+import { runAgent, startAgent, until } from './agent.ts';
+
+test.after.always(removeNetworkNamespaces);
+
+const CONFIG = `
+receivers:
+  ebpf_network: {cache_active_timeout: 200ms}
+processors:
+  attribute_select:
+    select:
+      beyla_network_flow_bytes: {include: [src.address, dst.address, server.port, transport, direction]}
+exporters:
+  debug: {verbosity: normal}
+service:
+  telemetry: {metrics: {level: none}}
+  pipelines:
+    metrics: {receivers: [ebpf_network], processors: [attribute_select], exporters: [debug]}
+`;
+
+/** What hangs on the namespace's interfaces, in the words of the two tools that show it. */
+function attached(namespace: NetworkNamespace): string {
+  const filters = ['ingress', 'egress'].map((hook) => namespace.run('tc', 'filter', 'show', 'dev', 'eth0', hook));
+  return [namespace.run('bpftool', 'net', 'show'), ...filters].join('\n');
+}
+
+/**
+ * Programs and links that a process holds, as arguments for bpftool: its 7.1 does not show tcx in `bpftool net`, so they
+ * are followed by id.
+ */
+function heldBy(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fdinfo`).flatMap((descriptor) => {
+    const info = readFileSync(`/proc/${pid}/fdinfo/${descriptor}`, 'utf8');
+    return ['prog', 'link'].flatMap((kind) => {
+      const id = new RegExp(`^${kind}_id:\\s*(\\d+)$`, 'm').exec(info)?.[1];
+      return id === undefined ? [] : [`${kind} ${id}`];
+    });
+  });
+}
+
+function exists(held: string): boolean {
+  const [kind = '', id = ''] = held.split(' ');
+  return spawnSync('bpftool', [kind, 'show', 'id', id]).status === 0;
+}
+
+function pair() {
+  const [client, server] = joinByVeth(createNetworkNamespace(), createNetworkNamespace(), { quiet: true });
+  return { client, server };
+}
+
+test.serial('prints flows while it runs; Ctrl-C detaches everything and prints the ledger', async (t) => {
+  const { client, server } = pair();
+  const before = attached(server.namespace);
+  const agent = await startAgent(server.namespace, CONFIG);
+  const held = heldBy(agent.pid);
+  t.is(held.filter((object) => object.startsWith('link')).length, 2, 'ingress and egress of eth0');
+  t.true(held.every(exists));
+
+  icmpEchoes({ client, server, family: 'ipv4', echoes: 10, payloadBytes: 56 });
+  const attributes = `src.address=${client.ipv4},dst.address=${server.ipv4},transport=ICMP,direction=unknown`;
+  await until('the flow is printed', () => agent.printed().includes(`beyla.network.flow.bytes{${attributes}} 980 By`));
+
+  const { code, stderr } = await agent.stop();
+  t.is(code, 0);
+  t.regex(
+    stderr,
+    /^ledger {2}eth0 {3}seen 1,960 B {2}20 pkt {3}exported 1,960 B {3}filtered 0 {3}sampled 0 {3}lost 0$/m,
+  );
+  t.is(attached(server.namespace), before);
+  t.false(held.some(exists));
+});
+
+test.serial('a killed agent leaves no program behind', async (t) => {
+  const { server } = pair();
+  const before = attached(server.namespace);
+  const agent = await startAgent(server.namespace, CONFIG);
+  const held = heldBy(agent.pid);
+  t.true(held.length > 0 && held.every(exists));
+
+  process.kill(agent.pid, 'SIGKILL');
+  // The kernel unloads what the process held a moment after it is gone.
+  await until('its programs are unloaded', () => !held.some(exists));
+  t.is(attached(server.namespace), before);
+});
+
+test.serial('a signal during the start stops it, and nothing stays attached', async (t) => {
+  const { server } = pair();
+  const before = attached(server.namespace);
+  const { child, ended } = runAgent(server.namespace, CONFIG);
+  let held: string[] = [];
+  await until('it has loaded its programs', () => {
+    held = heldBy(child.pid!);
+    return held.length > 0;
+  });
+  child.kill('SIGTERM');
+
+  t.is((await ended).code, 0);
+  t.false(held.some(exists));
+  t.is(attached(server.namespace), before);
+});

@@ -174,3 +174,16 @@ test('points of series that ended are dropped, and those that come again are rig
   const expected = ProtobufMetricsSerializer.serializeRequest(transformerInput([kept]));
   t.deepEqual(encoded?.request, decodeRequest(expected ?? new Uint8Array(0)));
 });
+
+// The buffer of encoded points starts at 64 KiB and grows by half. Whenever it grew in the middle of a point, the
+// attributes which that point had by then were left behind, and the server found a request that it could not read.
+test('every point is whole however often the buffer grows while it is written', (t) => {
+  const rows = Array.from({ length: 3000 }, (_, i): Row => {
+    const text = (length: number) => `${i}`.padEnd(length, 'x');
+    return { attributes: { a: text(i % 61), b: text(i % 37), c: text(i % 89), d: i }, value: i };
+  });
+  const table = tableOf(rows);
+  const [encoded] = encodeAll(new MetricEncoder(), [table]);
+  const expected = ProtobufMetricsSerializer.serializeRequest(transformerInput([table]));
+  t.deepEqual(encoded?.request, decodeRequest(expected ?? new Uint8Array(0)));
+});

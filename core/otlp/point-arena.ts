@@ -94,7 +94,8 @@ export class PointArena {
     const needed = this.#end + bytes;
     if (needed > this.buffer.length) {
       const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.ceil(this.buffer.length * 1.5)));
-      this.buffer.copy(grown, 0, 0, this.#end);
+      // All of it: behind the points may stand the first attributes of the next one.
+      this.buffer.copy(grown);
       this.buffer = grown;
     }
     return this.#end;

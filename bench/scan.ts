@@ -30,5 +30,7 @@ for (let round = 0; round < ROUNDS; round++) {
 const steady = scanMs.slice(5).sort((a, b) => a - b);
 console.log(`rows ${rows}  slots ${slots}`);
 console.log(`first scan ${scanMs[0]!.toFixed(2)} ms, with every endpoint new`);
-console.log(`steady scan: min ${steady[0]!.toFixed(2)} ms, median ${steady[Math.floor(steady.length / 2)]!.toFixed(2)} ms`);
+console.log(
+  `steady scan: min ${steady[0]!.toFixed(2)} ms, median ${steady[Math.floor(steady.length / 2)]!.toFixed(2)} ms`,
+);
 await table.close();

@@ -93,8 +93,8 @@ test('without --config the file of WEIR_DEFAULT_CONFIG is used, and --set still 
 });
 
 test('without any configuration upstream words say so', async (t) => {
-  const expected = 'at least one config flag must be provided\n  add --config FILE   [config/source]\n';
-  t.deepEqual(await call([]), { code: 1, output: '', problems: expected });
+  const expected = 'at least one config flag must be provided\n  add --config FILE   [cli/usage]\n';
+  t.deepEqual(await call([]), { code: 2, output: '', problems: expected });
 });
 
 test('a wrong command line is exit code 2', async (t) => {
@@ -104,6 +104,7 @@ test('a wrong command line is exit code 2', async (t) => {
     ['validate', 'file.yaml'],
     ['--config'],
     ['components', '--set', 'a=b'],
+    ['--config', goodFile, '--set', 'a'],
   ]) {
     const { code, output, problems } = await call(args);
     t.is(code, 2, args.join(' '));

@@ -28,9 +28,14 @@ export async function callCommand(args: readonly string[], surroundings: Surroun
   } catch (error) {
     if (!(error instanceof WeirError) && !(error instanceof AggregateError)) throw error;
     surroundings.complain(`${reportOf(error)}\n`);
-    return error instanceof WeirError && error.code === 'cli/usage' ? exitCodes.usage : exitCodes.failed;
+    return isUsageError(error) ? exitCodes.usage : exitCodes.failed;
   }
 }
+
+const isUsageError = (error: unknown): boolean =>
+  error instanceof AggregateError
+    ? error.errors.some(isUsageError)
+    : error instanceof WeirError && error.code === 'cli/usage';
 
 async function dispatch(args: readonly string[], surroundings: Surroundings): Promise<void> {
   const [first] = args;

@@ -24,16 +24,23 @@ export const run: Command = {
   },
 };
 
+/**
+ * Ctrl-C under `npm start` arrives twice, from the terminal and from npm: only a signal this much later than the first
+ * means that the user does not want to wait for the drain.
+ */
+const REPEATED_SIGNAL_MS = 1000;
+
 /** Watches from before the start on, so that a signal during a long start is not lost: it stops what has started. */
 function firstSignal() {
-  let count = 0;
+  let firstMs: number | undefined;
   let resolve: () => void = () => undefined;
   const received = new Promise<void>((done) => {
     resolve = done;
   });
   const listener = () => {
-    count += 1;
-    if (count > 1) process.exit(1);
+    const nowMs = performance.now();
+    firstMs ??= nowMs;
+    if (nowMs - firstMs > REPEATED_SIGNAL_MS) process.exit(1);
     resolve();
   };
   const signals = ['SIGINT', 'SIGTERM'] as const;

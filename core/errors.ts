@@ -23,7 +23,8 @@ export const errorCodes = {
   'kernel/call': 'A system call failed.',
   'interface/missing': 'A network interface that the configuration names does not exist.',
   'interface/conflict': 'Two attached interfaces share the lower 16 bits of their index.',
-  'pipeline/failed': 'A processor failed on a table, which is lost in that pipeline: the log names both; please report it.',
+  'pipeline/failed':
+    'A processor failed on a table, which is lost in that pipeline: the log names both; please report it.',
   'export/failed': 'An exporter could not deliver and gave up.',
   'component/start': 'A component could not start.',
 } as const;

@@ -21,7 +21,7 @@ check() {
 
 c_format() {
 	find bpf native bench test \( -name build -prune \) -o \( -name '*.c' -o -name '*.h' -o -name '*.cc' \) -print0 |
-		xargs -0 -r clang-format --dry-run -Werror
+		xargs -0 -r clang-format --dry-run -Werror --ferror-limit=1
 }
 
 check 'types' "$node" node_modules/typescript/bin/tsc

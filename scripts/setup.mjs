@@ -104,10 +104,15 @@ function installNodeModules() {
   // npm must not run on the Node that it is about to replace, so the path to the project's own is left out. Install
   // scripts are off: no dependency needs one, and npm would build binding.gyp on its own, with other headers.
   const path = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.endsWith('node_modules/.bin'));
-  run('installing node modules', 'npm', ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--loglevel=error'], {
-    ...process.env,
-    PATH: path.join(delimiter),
-  });
+  run(
+    'installing node modules',
+    'npm',
+    ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--loglevel=error'],
+    {
+      ...process.env,
+      PATH: path.join(delimiter),
+    },
+  );
   if (!existsSync(projectNode)) {
     fail(`There is no Node runtime for ${process.platform}-${process.arch}: Weir runs on linux-x64 and linux-arm64.`);
   }

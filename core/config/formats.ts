@@ -42,7 +42,9 @@ function millisecondsOf(text: string): number {
   if (text === '0') return 0;
   const invalid = (message: string) =>
     new FormatError({ message, fix: 'write a number with a unit of ns, us, ms, s, m or h, such as 5s or 1m30s' });
-  if (text.startsWith('-')) throw new FormatError({ message: `must be non-negative, got "${text}"` });
+  if (text.startsWith('-')) {
+    throw new FormatError({ message: `must be non-negative, got "${text}"`, fix: 'leave out the minus' });
+  }
   if (/^[0-9.]+$/.test(text)) throw invalid(`time: missing unit in duration "${text}"`);
   let total = 0;
   let rest = text;
@@ -82,7 +84,9 @@ function integer(value: unknown, least: number, complaint: string): number {
   if (typeof value !== 'number' || !Number.isInteger(value)) {
     throw new FormatError(wrongType('int', value, 'write a whole number without quotes or unit'));
   }
-  if (value < least || !Number.isSafeInteger(value)) throw new FormatError({ message: `${complaint}, got ${value}` });
+  if (value < least || !Number.isSafeInteger(value)) {
+    throw new FormatError({ message: `${complaint}, got ${value}`, fix: `write a whole number of ${least} or more` });
+  }
   return value;
 }
 
@@ -166,7 +170,8 @@ export const headers: Format<Readonly<Record<string, string>>> = Object.assign(
     const names = pairs.map(([name]) => name);
     const repeated = names.filter((name, index) => names.indexOf(name) !== index);
     if (repeated.length > 0) {
-      throw new FormatError({ message: `duplicate keys in map-style list: [${[...new Set(repeated)].join(' ')}]` });
+      const message = `duplicate keys in map-style list: [${[...new Set(repeated)].join(' ')}]`;
+      throw new FormatError({ message, fix: 'give each name once' });
     }
     return Object.fromEntries(pairs);
   },

@@ -6,7 +6,8 @@ import { good, load, reports, source } from './components.fake.ts';
 
 test('resolves components with defaults, pipelines and telemetry', (t) => {
   const config = load();
-  t.like(config.receivers[0], { id: 'ebpf_network', type: 'ebpf_network', place: 'yaml:1:13' });
+  t.like(config.receivers[0], { id: 'ebpf_network', type: 'ebpf_network' });
+  t.is(config.receivers[0]?.placeOf(['interfaces']), 'yaml:1:13');
   t.is(config.receivers[0]?.definition, source);
   t.deepEqual(config.receivers[0]?.config, { interfaces: [], cache_max_flows: 131072 });
   t.deepEqual(config.exporters[0]?.config, {

@@ -60,7 +60,7 @@ function isKind<Definition extends Component>(
 function resolveTree(sources: ConfigSources, findings: Findings): MapNode {
   if (sources.uris.length === 0) {
     throw new AggregateError([
-      new WeirError('config/source', 'at least one config flag must be provided', { fix: 'add --config FILE' }),
+      new WeirError('cli/usage', 'at least one config flag must be provided', { fix: 'add --config FILE' }),
     ]);
   }
   const merged = readSources(sources, findings);
@@ -85,8 +85,9 @@ function reportUnknownSections(root: MapNode, { problems }: Findings): void {
 function warnOfUnused(sections: Sections, pipelines: ResolvedConfig['pipelines'], { warnings }: Findings): void {
   for (const role of ['receivers', 'processors', 'exporters'] as const) {
     const used = new Set(pipelines.flatMap((pipeline) => pipeline[role]));
-    for (const { id, place } of sections[role].instances) {
-      if (!used.has(id)) warnings.push(`${place}: ${role}${pathDelimiter}${id} is configured, but no pipeline uses it`);
+    for (const { id, placeOf } of sections[role].instances) {
+      if (used.has(id)) continue;
+      warnings.push(`${placeOf([])}: ${role}${pathDelimiter}${id} is configured, but no pipeline uses it`);
     }
   }
 }

@@ -64,10 +64,12 @@ export function decodeSection(
       report(block.place, key, parsed, 'an id is type or type/name, such as otlp_grpc/backup');
       continue;
     }
+    const id = formatId(parsed);
     const definition = definitions.get(parsed.type);
     if (definition === undefined) {
+      ids.add(id);
       const known = [...definitions.keys()].sort();
-      const message = `unknown type: "${parsed.type}" for id: "${formatId(parsed)}" (valid values: [${known.join(' ')}])`;
+      const message = `unknown type: "${parsed.type}" for id: "${id}" (valid values: [${known.join(' ')}])`;
       report(
         block.place,
         key,
@@ -76,7 +78,6 @@ export function decodeSection(
       );
       continue;
     }
-    const id = formatId(parsed);
     if (ids.has(id)) {
       report(
         block.place,
@@ -89,7 +90,8 @@ export function decodeSection(
     ids.add(id);
     warnOfAlias(key, definition, block.place, findings);
     const config = decodeComponent({ section, id, key, definition, node: block, findings });
-    if (config !== undefined) instances.push({ id, type: parsed.type, definition, config, place: block.place });
+    const placeOf = (path: readonly string[]) => nearestNode(block, path).place;
+    if (config !== undefined) instances.push({ id, type: parsed.type, definition, config, placeOf });
   }
   return { instances, ids, aliases };
 }

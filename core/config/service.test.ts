@@ -17,6 +17,12 @@ test('connectors and extensions may be empty', (t) => {
   t.regex(connector, /^error decoding 'connectors': unknown type: "forward"/);
 });
 
+test('a reference to a component of an unknown type is no second mistake', (t) => {
+  const service =
+    'service: {extensions: [zpages], pipelines: {metrics: {receivers: [ebpf_network], exporters: [otlp_grpc]}}}\n';
+  t.is(reports({ service, more: 'extensions: {zpages: }\n' }).length, 1);
+});
+
 test('pipelines name configured components, each once', (t) => {
   const service =
     'service: {extensions: [zpages], pipelines: {metrics/x: {receivers: [ebpf_netwrk], processors: [cidr, cidr], exporters: [otlp/b]}}}\n';

@@ -66,7 +66,7 @@ test('--set wins over every file, whatever the order, and is read as YAML', (t) 
 
 test('--set without an equal sign is refused', (t) => {
   t.deepEqual(resolve(['yaml:a: 1'], ['a.b']).problems, [
-    'missing equal sign\n  --set a.b   write --set path.to.key=value   [config/source]',
+    'missing equal sign\n  --set a.b   write --set path.to.key=value   [cli/usage]',
   ]);
 });
 

@@ -83,7 +83,8 @@ function retrieve(uri: string, environment: NonNullable<ConfigSources['environme
 function parseSet(set: string, problems: WeirError[]): ConfigNode | undefined {
   const equals = set.indexOf('=');
   if (equals < 1) {
-    problems.push(sourceError('missing equal sign', `--set ${set}`, 'write --set path.to.key=value'));
+    const details = { place: `--set ${set}`, fix: 'write --set path.to.key=value' };
+    problems.push(new WeirError('cli/usage', 'missing equal sign', details));
     return undefined;
   }
   // The value may be a secret: it is not in the place.

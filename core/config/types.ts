@@ -10,8 +10,8 @@ export interface ComponentInstance<Definition extends Component = Component> {
   readonly definition: Definition;
   /** What `definition.create` takes: defaults filled in, formats applied. */
   readonly config: unknown;
-  /** `collector.yaml:14:5` of its key. */
-  readonly place: string;
+  /** `collector.yaml:14:5` of the key at this path below the component, or of the nearest one that the file has. */
+  placeOf(path: readonly string[]): string;
 }
 
 export interface PipelineConfig {

@@ -212,6 +212,6 @@ test('a component that cannot be created is named with its place', (t) => {
   t.is(
     error?.report(),
     'failed to build pipelines: failed to create "refusing" processor: must not be odd\n' +
-      '  collector.yaml:1:1   add one   [config/value]',
+      '  collector.yaml:1:1  processors::refusing   add one   [config/value]',
   );
 });

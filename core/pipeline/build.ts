@@ -9,7 +9,7 @@ import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import { createAllAttributes } from './all-attributes.ts';
-import { inContext } from './failure.ts';
+import { inContext, type Origin } from './failure.ts';
 import { leavesMetrics, orderProblems } from './order.ts';
 import { createRoom } from './room.ts';
 import { createConsumer, type Pipeline } from './run.ts';
@@ -21,9 +21,7 @@ export interface GraphOptions {
   readonly metrics: MetricRegistry;
 }
 
-export interface Node<Instance> {
-  readonly id: string;
-  readonly kind: 'receiver' | 'processor' | 'exporter';
+export interface Node<Instance> extends Origin {
   readonly instance: Instance;
 }
 
@@ -92,12 +90,12 @@ function node<Instance>(
   fields: Readonly<Record<string, string>>,
   create: (host: Host) => Instance,
 ): Node<Instance> {
-  const { id, place } = one;
+  const { id, placeOf } = one;
   const kind = one.definition.kind;
   const names = { 'otelcol.component.id': id, 'otelcol.component.kind': kind, 'otelcol.signal': 'metrics', ...fields };
   try {
-    return { id, kind, instance: create({ id, build, clock, metrics, logger: logger.with(names) }) };
+    return { id, kind, placeOf, instance: create({ id, build, clock, metrics, logger: logger.with(names) }) };
   } catch (error) {
-    throw inContext(error, `failed to build pipelines: failed to create "${id}" ${kind}`, { place });
+    throw inContext(error, 'failed to build pipelines: failed to create', { id, kind, placeOf });
   }
 }

@@ -16,6 +16,8 @@ import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
 
 const place = 'collector.yaml:1:1';
+/** Each key has a place of its own: that of `a::b` is `collector.yaml:a.b`. */
+const placeOf = (path: readonly string[]) => (path.length === 0 ? place : `collector.yaml:${path.join('.')}`);
 const common = { stability: 'alpha', description: 'A component of the tests.', config: {} } as const;
 
 export function sampleReceiver(
@@ -29,7 +31,7 @@ export function sampleReceiver(
     adds: flowAttributes,
     create: (_config, _host, consumer) => create(consumer),
   };
-  return { id, type: id, definition, config: {}, place };
+  return { id, type: id, definition, config: {}, placeOf };
 }
 
 type Shape = Partial<Pick<ProcessorComponent<unknown>, 'needs' | 'adds' | 'consumes' | 'produces'>>;
@@ -50,7 +52,7 @@ export function sampleProcessor(
     ...shape,
     create,
   };
-  return { id, type: id, definition, config: {}, place };
+  return { id, type: id, definition, config: {}, placeOf };
 }
 
 export interface SampleExporter extends Exporter {
@@ -82,7 +84,7 @@ export function sampleExporter(): SampleExporter {
 
 export function exporterInstance(id: string, exporter: Exporter): ComponentInstance<ExporterComponent<unknown>> {
   const definition: ExporterComponent<unknown> = { ...common, kind: 'exporter', type: id, create: () => exporter };
-  return { id, type: id, definition, config: {}, place };
+  return { id, type: id, definition, config: {}, placeOf };
 }
 
 /** `metrics: {receivers: [in], processors, exporters: [out]}` and what else is given. */

@@ -52,16 +52,27 @@ test('starts exporters first and receivers last, stops receivers first and expor
   t.deepEqual(messages().slice(3), ['info Starting shutdown...', 'info Shutdown complete.']);
 });
 
-test('a component that does not start stops the others, and the error names it', async (t) => {
+test('a component that does not start stops the others, and the error names it and its place', async (t) => {
   const failure = new WeirError('kernel/permission', 'bpf(BPF_PROG_LOAD): EPERM', { fix: 'run as root' });
   const { start, steps, messages } = setUp({ 'start in': failure });
   const error = await t.throwsAsync(start(), { instanceOf: WeirError });
   t.is(
     error?.report(),
-    'cannot start pipelines: failed to start "in" receiver: bpf(BPF_PROG_LOAD): EPERM\n  run as root   [kernel/permission]',
+    'cannot start pipelines: failed to start "in" receiver: bpf(BPF_PROG_LOAD): EPERM\n' +
+      '  collector.yaml:1:1  receivers::in   run as root   [kernel/permission]',
   );
   t.deepEqual(steps.slice(4), ['stop in', 'stop first', 'stop second', 'stop out']);
   t.false(messages().some((line) => line.includes('Everything is ready')));
+});
+
+test('an error at the start that names a key has the place of that key', async (t) => {
+  const missing = new WeirError('interface/missing', 'no eth9', {
+    path: 'receivers::in::interfaces::1',
+    fix: 'add it',
+  });
+  const { start } = setUp({ 'start in': missing });
+  const error = await t.throwsAsync(start(), { instanceOf: WeirError });
+  t.like(error, { place: 'collector.yaml:interfaces.1', path: 'receivers::in::interfaces::1' });
 });
 
 test('a component that does not stop does not keep the others from stopping', async (t) => {

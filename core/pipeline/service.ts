@@ -78,11 +78,11 @@ async function openEndpoint(
 
 async function startGraph({ exporters, processors, receivers }: Graph): Promise<void> {
   const nodes: readonly Node<Stoppable>[] = [...exporters, ...processors.toReversed(), ...receivers];
-  for (const { id, kind, instance } of nodes) {
+  for (const node of nodes) {
     try {
-      await instance.start?.();
+      await node.instance.start?.();
     } catch (error) {
-      throw inContext(error, `cannot start pipelines: failed to start "${id}" ${kind}`);
+      throw inContext(error, 'cannot start pipelines: failed to start', node);
     }
   }
 }
@@ -91,11 +91,11 @@ async function startGraph({ exporters, processors, receivers }: Graph): Promise<
 async function stopGraph({ receivers, processors, exporters }: Graph): Promise<Error[]> {
   const nodes: readonly Node<Stoppable>[] = [...receivers, ...processors, ...exporters];
   const failures: Error[] = [];
-  for (const { id, kind, instance } of nodes) {
+  for (const node of nodes) {
     try {
-      await instance.stop?.();
+      await node.instance.stop?.();
     } catch (error) {
-      failures.push(inContext(error, `failed to shutdown pipelines: failed to stop "${id}" ${kind}`));
+      failures.push(inContext(error, 'failed to shutdown pipelines: failed to stop', node));
     }
   }
   return failures;

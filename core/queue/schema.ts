@@ -62,17 +62,17 @@ export function sendingProblems(config: SendingConfig): readonly ConfigProblem[]
     }
   }
   if (!retry.enabled) return problems;
-  const refuse = (key: keyof RetryConfig, message: string) =>
-    problems.push({ path: ['retry_on_failure', key], message });
+  const refuse = (key: keyof RetryConfig, message: string, fix: string) =>
+    problems.push({ path: ['retry_on_failure', key], message, fix });
   for (const key of ['randomization_factor', 'multiplier'] as const) {
-    if (retry[key] < 0) refuse(key, `${key} value must be greater than or equal to 0`);
+    if (retry[key] < 0) refuse(key, `${key} value must be greater than or equal to 0`, 'leave out the minus');
   }
   if (retry.randomization_factor > 1) {
-    refuse('randomization_factor', 'randomization_factor value must be less than or equal to 1');
+    refuse('randomization_factor', 'randomization_factor value must be less than or equal to 1', 'write 0 to 1');
   }
   for (const key of ['initial_interval', 'max_interval'] as const) {
     if (retry.max_elapsed_time > 0 && retry.max_elapsed_time < retry[key]) {
-      refuse('max_elapsed_time', `'max_elapsed_time' must not be less than '${key}'`);
+      refuse('max_elapsed_time', `'max_elapsed_time' must not be less than '${key}'`, 'write 0 to retry for ever');
     }
   }
   return problems;

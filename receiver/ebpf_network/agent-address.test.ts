@@ -64,3 +64,8 @@ test('a named interface that is not there, or has no such address, is an error w
 test('asks the real routing table without sending anything', async (t) => {
   t.is(await addressTowards('127.0.0.1', 'udp4'), '127.0.0.1');
 });
+
+// A failed connect came back like a successful one, and every agent without a default route was 0.0.0.0.
+test('an address that cannot be reached has no address towards it', async (t) => {
+  t.is(await addressTowards('255.255.255.255', 'udp4'), undefined);
+});

@@ -74,8 +74,9 @@ export function addressTowards(remote: string, family: 'udp4' | 'udp6'): Promise
       socket.close();
       resolve(address);
     };
-    // No route, or no such family: an answer here, not a failure.
+    // No route, or no such family: an answer here, not a failure. It comes either way, depending on where it fails.
+    const onConnect = (error?: Error) => finish(error === undefined ? socket.address().address : undefined);
     socket.once('error', () => finish(undefined));
-    socket.connect(DISCARD_PORT, remote, () => finish(socket.address().address));
+    socket.connect(DISCARD_PORT, remote, onConnect);
   });
 }

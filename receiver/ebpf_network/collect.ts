@@ -10,6 +10,7 @@ import type { Clock } from '../../core/telemetry/clock.ts';
 import type { Logger } from '../../core/telemetry/log.ts';
 import type { MetricRegistry } from '../../core/telemetry/metrics.ts';
 import { type Collected, type FlowColumns, flowColumns, type KernelTable } from '../../native/index.ts';
+import type { Coverage } from './coverage.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface CollectorOptions {
@@ -18,6 +19,7 @@ export interface CollectorOptions {
   readonly table: KernelTable;
   readonly consumer: Consumer;
   readonly ledger: Ledger;
+  readonly coverage: Coverage;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MetricRegistry;
@@ -42,7 +44,7 @@ const MAX_DRAIN_COLLECTS = 8;
 type Outcome = 'done' | 'more' | 'no_room' | 'failed';
 
 export function createCollector(options: CollectorOptions): Collector {
-  const { table, consumer, ledger, clock, logger, intervalMs } = options;
+  const { table, consumer, ledger, coverage, clock, logger, intervalMs } = options;
   const toFlowTable = createFlowTables();
   const report = createReporter(options);
   let endpoints = new EndpointDimension();
@@ -97,6 +99,7 @@ export function createCollector(options: CollectorOptions): Collector {
       const { columns, collected } = await collect();
       report.collected(collected);
       ledger.collected(collected);
+      await coverage.compare();
       // Another receiver may have taken the room in the meantime. Nothing is forgotten: the next collect has it all.
       if (collected.rows > 0 && !consumer.hasRoom()) return 'no_room';
       handOver(columns, collected.rows);

@@ -38,16 +38,19 @@ const presets = ['beyla', 'obi', 'otel'] as const;
 
 const flowCapacity: Format<number> = (value) => {
   const flows = positiveInteger(value);
-  if (flows > MAX_FLOWS) throw new FormatError({ message: `must be at most ${MAX_FLOWS}, got ${flows}` });
+  if (flows > MAX_FLOWS) {
+    throw new FormatError({ message: `must be at most ${MAX_FLOWS}, got ${flows}`, fix: 'write fewer flows' });
+  }
   return flows;
 };
 
 const activeTimeout: Format<number> = Object.assign(
   (value: unknown) => {
     const timeoutMs = duration(value);
-    if (timeoutMs === 0) throw new FormatError({ message: 'must be positive', fix: 'write a time such as 5s' });
+    const fix = 'write a time such as 5s';
+    if (timeoutMs === 0) throw new FormatError({ message: 'must be positive', fix });
     if (timeoutMs < MIN_ACTIVE_TIMEOUT_MS || timeoutMs > MAX_ACTIVE_TIMEOUT_MS) {
-      throw new FormatError({ message: `must be from 10ms to 1h, got ${value}` });
+      throw new FormatError({ message: `must be from 10ms to 1h, got ${value}`, fix });
     }
     return timeoutMs;
   },

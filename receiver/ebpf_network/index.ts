@@ -5,8 +5,9 @@ import { type Consumer, defineReceiver, type Host, type Receiver } from '../../c
 import { flowAttributes } from '../../core/table/flow-columns.ts';
 import { type KernelTable, listInterfaces, type NetworkInterface, openKernelTable } from '../../native/index.ts';
 import { addressTowards, findAgentAddress } from './agent-address.ts';
-import { type Collector, createCollector } from './collect.ts';
+import { type Collector, type CollectorOptions, createCollector } from './collect.ts';
 import { countedProtocols, type EbpfNetworkConfig, elsewhere, schema } from './config.ts';
+import { createCoverage, type InterfaceBytes, readInterfaceBytes } from './coverage.ts';
 import { type Attachment, selectInterfaces } from './interfaces.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { agentResource, resourceSources } from './resource.ts';
@@ -15,11 +16,17 @@ import { agentResource, resourceSources } from './resource.ts';
 export interface Kernel {
   openKernelTable: typeof openKernelTable;
   listInterfaces(): readonly NetworkInterface[];
+  readInterfaceBytes(): Promise<InterfaceBytes>;
   /** Takes the lines of the ledger at the end. */
   write(line: string): void;
 }
 
-const kernel: Kernel = { openKernelTable, listInterfaces, write: (line) => void process.stderr.write(line) };
+const kernel: Kernel = {
+  openKernelTable,
+  listInterfaces,
+  readInterfaceBytes,
+  write: (line) => void process.stderr.write(line),
+};
 
 export default defineReceiver<EbpfNetworkConfig>({
   type: 'ebpf_network',
@@ -62,51 +69,35 @@ async function startCounting(
   consumer: Consumer,
   source: Kernel,
 ): Promise<Running> {
-  const { id, logger, clock, metrics, build } = host;
-  const path = `receivers::${id}`;
+  const { id, logger, clock, metrics } = host;
   const { attachments, covered } = selectInterfaces(source.listInterfaces(), {
     include: config.interfaces,
     exclude: config.exclude_interfaces,
     direction: config.direction,
-    path,
+    path: `receivers::${id}`,
   });
-  const sources = { interfaces: networkInterfaces(), addressTowards, path };
-  const agentAddress = await findAgentAddress(config, sources);
-  if (agentAddress === undefined) {
-    const { agent_ip_iface, agent_ip_type } = config;
-    logger.warn('This host has no such address: beyla.ip is absent.', { agent_ip_iface, agent_ip_type });
-  }
-  const resource = agentResource(await resourceSources(id), logger);
+  const interfaceNames = new Map(attachments.map(({ iface }) => [iface.index & 0xffff, iface.name]));
+  const origin = await originOf(config, host, interfaceNames);
 
   const protocols = countedProtocols(config);
   const table = await source.openKernelTable({
     maxFlows: config.cache_max_flows,
     ...(protocols === undefined ? {} : { protocols }),
   });
-  const interfaceNames = new Map(attachments.map(({ iface }) => [iface.index & 0xffff, iface.name]));
   const hooks = attachments.flatMap(({ iface, directions }) =>
     directions.map((direction) => ({ iface: iface.index & 0xffff, direction })),
   );
   const ledger = createLedger({ receiver: id, metrics, hooks, interfaceNames });
-  const collector = createCollector({
-    receiver: id,
-    table,
-    consumer,
-    ledger,
-    clock,
-    logger,
-    metrics,
-    intervalMs: config.cache_active_timeout,
-    origin: {
-      resource,
-      scope: { name: build.command, version: build.version },
-      metricNames: config.metric_names,
-      interfaceNames,
-      agentAddress,
-    },
-  });
+  const { readInterfaceBytes } = source;
+  const coverage = await createCoverage({ receiver: id, ledger, metrics, logger, attachments, readInterfaceBytes });
+  const intervalMs = config.cache_active_timeout;
+  const parts = { table, consumer, ledger, coverage, clock, logger, metrics };
+  const collector = createCollector({ receiver: id, ...parts, intervalMs, origin });
   await attachAll(table, attachments, covered);
-  logger.info('Counting on interfaces.', { interfaces: [...interfaceNames.values()], 'beyla.ip': agentAddress });
+  logger.info('Counting on interfaces.', {
+    interfaces: [...interfaceNames.values()],
+    'beyla.ip': origin.agentAddress,
+  });
 
   const abort = new AbortController();
   const loop = collector.run(abort.signal);
@@ -115,6 +106,27 @@ async function startCounting(
     return loop;
   };
   return { table, attachments, ledger, collector, endLoop };
+}
+
+/** What every flow table says about this agent. */
+async function originOf(
+  config: EbpfNetworkConfig,
+  { id, logger, build }: Host,
+  interfaceNames: ReadonlyMap<number, string>,
+): Promise<CollectorOptions['origin']> {
+  const sources = { interfaces: networkInterfaces(), addressTowards, path: `receivers::${id}` };
+  const agentAddress = await findAgentAddress(config, sources);
+  if (agentAddress === undefined) {
+    const { agent_ip_iface, agent_ip_type } = config;
+    logger.warn('This host has no such address: beyla.ip is absent.', { agent_ip_iface, agent_ip_type });
+  }
+  return {
+    resource: agentResource(await resourceSources(id), logger),
+    scope: { name: build.command, version: build.version },
+    metricNames: config.metric_names,
+    interfaceNames,
+    agentAddress,
+  };
 }
 
 /** All or nothing. */

@@ -155,7 +155,7 @@ test('an exact name that does not exist is an error that lists what does', (t) =
   t.is(
     error.report(),
     'interface "etho" does not exist\n' +
-      '  receivers::ebpf_network::interfaces   name one of lo, eth0, or a pattern such as /^eth/   [interface/missing]',
+      '  receivers::ebpf_network::interfaces::0   name one of lo, eth0, or a pattern such as /^eth/   [interface/missing]',
   );
 });
 

@@ -36,8 +36,8 @@ const upperKinds = new Set(['vlan', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap']);
 const isLeaf = ({ kind }: NetworkInterface) => !masterKinds.has(kind) && !upperKinds.has(kind);
 
 export function selectInterfaces(all: readonly NetworkInterface[], rules: InterfaceRules): InterfaceSelection {
-  for (const { exact } of rules.include) {
-    if (exact !== undefined && !all.some(({ name }) => name === exact)) throw missing(exact, all, rules);
+  for (const [position, { exact }] of rules.include.entries()) {
+    if (exact !== undefined && !all.some(({ name }) => name === exact)) throw missing(exact, position, all, rules);
   }
   const excluded = (name: string) => rules.exclude.some((pattern) => pattern.matches(name));
   const wanted = all.filter(({ name }) => !excluded(name) && matchesAny(rules.include, name));
@@ -120,9 +120,14 @@ function refuseSharedIndexes(attachments: readonly Attachment[], { path }: Inter
   }
 }
 
-function missing(name: string, all: readonly NetworkInterface[], { path }: InterfaceRules): WeirError {
+function missing(
+  name: string,
+  position: number,
+  all: readonly NetworkInterface[],
+  { path }: InterfaceRules,
+): WeirError {
   return new WeirError('interface/missing', `interface "${name}" does not exist`, {
-    path: `${path}::interfaces`,
+    path: `${path}::interfaces::${position}`,
     fix: `name one of ${all.map((iface) => iface.name).join(', ')}, or a pattern such as /^eth/`,
   });
 }

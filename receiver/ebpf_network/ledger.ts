@@ -16,6 +16,8 @@ export interface Ledger {
   exported(): void;
   /** The rows of the last collect are gone. */
   lost(reason: LossReason): void;
+  /** By the name of the interface, both directions together. */
+  seenBytes(): ReadonlyMap<string, number>;
   /** One line an interface, both directions together. */
   lines(): string[];
 }
@@ -90,9 +92,13 @@ export function createLedger({ receiver, metrics, hooks, interfaceNames }: Ledge
       leaveTable((account) => {
         account.receiverLost[reason] = add(account.receiverLost[reason] ?? nothing, account.inTable);
       }),
+    seenBytes: () =>
+      new Map([...byInterface(accounts.values())].map(([name, both]) => [name, total(both.map(seenOf)).bytes])),
     lines: () => ledgerLines([...accounts.values()]),
   };
 }
+
+const byInterface = (accounts: Iterable<Account>) => Map.groupBy(accounts, ({ labels }) => labels.interface ?? '');
 
 const kernelAmounts = ({ filtered, lost }: LedgerRow): Pick<Account, 'filtered' | 'kernelLost'> => ({
   filtered: { ...filtered },
@@ -150,9 +156,9 @@ function createPublisher(metrics: MetricRegistry): (account: Account) => void {
 
 /** `ledger  eth0   seen 81,204,113 B  118,220 pkt   exported 80,991,001 B   filtered 213,112 B   sampled 0   lost 0` */
 function ledgerLines(accounts: readonly Account[]): string[] {
-  const byInterface = Map.groupBy(accounts, ({ labels }) => labels.interface ?? '');
-  const width = Math.max(...[...byInterface.keys()].map((name) => name.length));
-  return [...byInterface].map(([name, both]) => {
+  const interfaces = byInterface(accounts);
+  const width = Math.max(...[...interfaces.keys()].map((name) => name.length));
+  return [...interfaces].map(([name, both]) => {
     const seen = total(both.map(seenOf));
     const parts = [
       `ledger  ${name.padEnd(width)}`,

@@ -5,8 +5,9 @@ import { decodeBlock } from '../../core/config/block.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import { createLogger } from '../../core/telemetry/log.ts';
 import { createRegistry } from '../../core/telemetry/registry.ts';
-import type { NetworkInterface } from '../../native/index.ts';
+import type { HookDirection, NetworkInterface } from '../../native/index.ts';
 import { type EbpfNetworkConfig, schema } from './config.ts';
+import type { InterfaceBytes } from './coverage.ts';
 import { createReceiver } from './index.ts';
 import { createFakeClock, createFakeConsumer, FakeKernelTable } from './kernel-table.fake.ts';
 
@@ -22,23 +23,26 @@ const eth0: NetworkInterface = {
   linkType: 1,
 };
 
-export function setUp() {
+/** `read` takes the place of reading `interfaceBytes`. */
+export function setUp(read?: () => Promise<InterfaceBytes>) {
   const table = new FakeKernelTable();
   const clock = createFakeClock();
   const consumer = createFakeConsumer();
   const registry = createRegistry();
   const log: string[] = [];
   const written: string[] = [];
+  const interfaceBytes = new Map<string, Record<HookDirection, number>>();
   const logger = createLogger({ clock, write: (line) => log.push(line) });
   const build = { command: 'weir', version: '0.1.0' };
   const host = { id: 'ebpf_network', logger, metrics: registry, clock, build };
   const kernel = {
     openKernelTable: async () => table,
     listInterfaces: () => [eth0],
+    readInterfaceBytes: read ?? (async () => new Map(interfaceBytes)),
     write: (line: string) => written.push(line),
   };
   const receiver = createReceiver(config, host, consumer, kernel);
-  return { table, clock, consumer, registry, log, written, receiver };
+  return { table, clock, consumer, registry, log, written, interfaceBytes, receiver };
 }
 
 const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);

@@ -111,14 +111,12 @@ test('sends one large packet for the kernel to cut', (t) => {
 test('moves a thread to a namespace of its own, where a program can be attached and taken off', async (t) => {
   const source = new URL('native.ts', import.meta.url).href;
   const worker = new Worker(
-    `import { execFileSync } from 'node:child_process';
-     import { parentPort } from 'node:worker_threads';
-     import { attachProgram, enterNewNetworkNamespace, loadPrograms } from ${JSON.stringify(source)};
+    `import { parentPort } from 'node:worker_threads';
+     import { attachedProgramCount, attachProgram, enterNewNetworkNamespace, loadPrograms } from ${JSON.stringify(source)};
      enterNewNetworkNamespace();
      const programs = loadPrograms(${JSON.stringify(objectPath('empty'))});
      const programId = programs.programIds.count;
-     const links = () => JSON.parse(execFileSync('bpftool', ['-j', 'link', 'show'], { encoding: 'utf8' }));
-     const attached = () => links().filter((link) => link.prog_id === programId).length;
+     const attached = () => attachedProgramCount('', 'lo');
      const detach = attachProgram(programId, 'lo', 'egress');
      const during = attached();
      detach();

@@ -19,6 +19,7 @@ interface Addon {
   sendFrame(order: object): void;
   loadPrograms(objectPath: string): { name: string; id: number; descriptor: number }[];
   attachProgram(programId: number, interfaceName: string, egress: boolean): number;
+  attachedProgramCount(networkNamespace: string, interfaceName: string): number;
   writeMapWord(programId: number, mapName: string, value: number): void;
   progTestRun(order: object): Promise<TestRunResult[]>;
   closeDescriptor(descriptor: number): void;
@@ -102,6 +103,14 @@ export function loadPrograms(objectPath: string): LoadedPrograms {
 /** Puts a program before all others of an interface in the calling thread's namespace; the result takes it off. */
 export function attachProgram(programId: number, interfaceName: string, direction: 'ingress' | 'egress'): () => void {
   return closeOnce([addon.attachProgram(programId, interfaceName, direction === 'egress')]);
+}
+
+/**
+ * Programs at the tcx hooks of an interface in the namespace of this name, ingress and egress together. The bpftool of
+ * older distributions does not show them.
+ */
+export function attachedProgramCount(networkNamespace: string, interfaceName: string): number {
+  return addon.attachedProgramCount(networkNamespace, interfaceName);
 }
 
 /** How many flows the packets of a program that includes bench/bpf/generate.h belong to; at any time, also mid-run. */

@@ -81,6 +81,14 @@ Napi::Value attach(const Napi::CallbackInfo &info)
 	return Napi::Number::New(info.Env(), link.release());
 }
 
+// attachedProgramCount(networkNamespace, interface) -> count
+Napi::Value attached_count(const Napi::CallbackInfo &info)
+{
+	uint32_t count = 0;
+	run_in_network_namespace(text(info[0]), [&] { count = count_attached_programs(text(info[1])); });
+	return Napi::Number::New(info.Env(), count);
+}
+
 // writeMapWord(programId, mapName, value)
 Napi::Value write_word(const Napi::CallbackInfo &info)
 {
@@ -131,6 +139,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports)
 	exports.Set("sendFrame", Napi::Function::New(env, guarded<send>));
 	exports.Set("loadPrograms", Napi::Function::New(env, guarded<load>));
 	exports.Set("attachProgram", Napi::Function::New(env, guarded<attach>));
+	exports.Set("attachedProgramCount", Napi::Function::New(env, guarded<attached_count>));
 	exports.Set("writeMapWord", Napi::Function::New(env, guarded<write_word>));
 	exports.Set("progTestRun", Napi::Function::New(env, guarded<program_test_run>));
 	exports.Set("closeDescriptor", Napi::Function::New(env, guarded<close_descriptor>));

@@ -73,6 +73,21 @@ Descriptor attach_program(uint32_t id, const std::string &interface, bool egress
 	    "attach to " + interface));
 }
 
+uint32_t count_attached_programs(const std::string &interface)
+{
+	const unsigned index = if_nametoindex(interface.c_str());
+	if (index == 0)
+		fail("interface " + interface);
+	uint32_t attached = 0;
+	for (const bpf_attach_type type : {TCX_INGRESS, TCX_EGRESS}) {
+		uint32_t flags = 0, count = 0;
+		// What older headers call the target's descriptor is the index of the interface here.
+		checked(bpf_prog_query(static_cast<int>(index), type, 0, &flags, nullptr, &count), "BPF_PROG_QUERY");
+		attached += count;
+	}
+	return attached;
+}
+
 void write_map_word(uint32_t program_id, const std::string &map_name, uint32_t value)
 {
 	const Descriptor program = open_program(program_id);

@@ -24,6 +24,9 @@ Descriptor open_program(uint32_t id);
 // A tcx link before all others, on an interface of the calling thread's namespace. Closing it detaches.
 Descriptor attach_program(uint32_t id, const std::string &interface, bool egress);
 
+// Programs at the tcx hooks of an interface of the calling thread's namespace, ingress and egress together.
+uint32_t count_attached_programs(const std::string &interface);
+
 // Writes one word to the map of this program that has this name, at index 0; the map's value is that word.
 void write_map_word(uint32_t program_id, const std::string &map_name, uint32_t value);
 

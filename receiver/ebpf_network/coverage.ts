@@ -1,0 +1,87 @@
+/**
+ * The independent check of the ledger: bytes seen against what the interfaces themselves counted in the same time.
+ * Near 1 where every packet is counted; above it where a device counts large segments before they are cut.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { WeirError } from '../../core/errors.ts';
+import type { Logger } from '../../core/telemetry/log.ts';
+import type { MetricRegistry } from '../../core/telemetry/metrics.ts';
+import type { HookDirection } from '../../native/index.ts';
+import type { Attachment } from './interfaces.ts';
+import type { Ledger } from './ledger.ts';
+
+/** Of this process's network namespace. */
+const COUNTERS_FILE = '/proc/self/net/dev';
+
+/** Bytes received and sent since the interface came up, by its name. */
+export type InterfaceBytes = ReadonlyMap<string, Readonly<Record<HookDirection, number>>>;
+
+export interface CoverageOptions {
+  /** Id of the receiver. */
+  readonly receiver: string;
+  readonly ledger: Ledger;
+  readonly metrics: MetricRegistry;
+  readonly logger: Logger;
+  readonly attachments: readonly Attachment[];
+  readonly readInterfaceBytes: () => Promise<InterfaceBytes>;
+}
+
+export interface Coverage {
+  /** Compares what the ledger has with what the interfaces have now. Never rejects. */
+  compare(): Promise<void>;
+}
+
+/** Reads what the interfaces count from: to be called before the first program is attached. */
+export async function createCoverage(options: CoverageOptions): Promise<Coverage> {
+  const { receiver, ledger, metrics, logger, attachments, readInterfaceBytes } = options;
+  const gauge = metrics.gauge({
+    name: 'otelcol_receiver_ebpf_network_coverage_ratio',
+    help: "Bytes seen for each byte that the interface's own counters saw.",
+  });
+  let readable = true;
+  const read = async (): Promise<InterfaceBytes> => {
+    try {
+      if (readable) return await readInterfaceBytes();
+    } catch (error) {
+      readable = false;
+      logger.warn("The interfaces' own counters cannot be read: there is no coverage_ratio.", { error });
+    }
+    return new Map();
+  };
+
+  const atStart = await read();
+  return {
+    async compare() {
+      const now = await read();
+      const seen = ledger.seenBytes();
+      for (const { iface, directions } of attachments) {
+        const [before, after] = [atStart.get(iface.name), now.get(iface.name)];
+        // Renamed, gone, or counting from zero again: nothing to compare with.
+        if (before === undefined || after === undefined) continue;
+        const counted = directions.reduce((sum, direction) => sum + after[direction] - before[direction], 0);
+        if (counted > 0) gauge.set((seen.get(iface.name) ?? 0) / counted, { receiver, interface: iface.name });
+      }
+    },
+  };
+}
+
+export async function readInterfaceBytes(): Promise<InterfaceBytes> {
+  return parseInterfaceBytes(await readFile(COUNTERS_FILE, 'utf8'));
+}
+
+/** Two lines of headings, then `  eth0: ` with eight figures of what was received and eight of what was sent. */
+export function parseInterfaceBytes(text: string): InterfaceBytes {
+  const lines = text.trimEnd().split('\n').slice(2);
+  return new Map(
+    lines.map((line) => {
+      const [, name, figures] = /^\s*(\S+):\s*(.*)$/.exec(line) ?? [];
+      const values = figures?.split(/\s+/).map(Number) ?? [];
+      const [ingress, egress] = [values[0], values[8]];
+      if (name === undefined || ingress === undefined || egress === undefined) {
+        throw new WeirError('kernel/call', `${COUNTERS_FILE} has a line of another form: ${line}`);
+      }
+      return [name, { ingress, egress }];
+    }),
+  );
+}

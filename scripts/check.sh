@@ -1,6 +1,6 @@
 #!/bin/sh
 # Checks what a machine can see without running the program, one line a check as `ok NAME` or `not ok NAME`: types,
-# format, lint, and the rules of who may import whom.
+# format, lint, the rules of who may import whom, and whether the generated docs are fresh.
 set -u
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 node=$(node "$root/scripts/setup.mjs" --test) || exit 1
@@ -28,4 +28,5 @@ check 'types' "$node" node_modules/typescript/bin/tsc
 check 'format and lint' node_modules/@biomejs/cli-linux-*/biome check
 check 'C format' c_format
 check 'imports and file lengths' "$node" scripts/check-imports.ts
+check 'docs are generated' "$node" scripts/generate-docs.ts --check
 exit $status

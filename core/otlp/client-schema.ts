@@ -27,27 +27,31 @@ export const tlsSchema: ConfigSchema<TlsConfig> = {
   insecure: { format: boolean, default: false, doc: 'Send without TLS.' },
   insecure_skip_verify: { format: boolean, default: false, doc: "Do not check the server's certificate." },
   server_name_override: optionalText('The name that the certificate must carry, where it is not that of the endpoint.'),
-  ca_file: optionalText('File with the certificates to trust, PEM; default those of the system.'),
-  ca_pem: optionalText('The same as text.'),
-  include_system_ca_certs_pool: { format: boolean, default: false, doc: 'Trust those of the system too.' },
+  ca_file: optionalText('File with the certificates to trust, PEM; empty: those of the system.'),
+  ca_pem: optionalText('In place of `ca_file`: the PEM text itself.'),
+  include_system_ca_certs_pool: {
+    format: boolean,
+    default: false,
+    doc: 'Trust the certificates of the system as well.',
+  },
   cert_file: optionalText('File with the certificate of this client, PEM.'),
-  cert_pem: optionalText('The same as text.'),
+  cert_pem: optionalText('In place of `cert_file`: the PEM text itself.'),
   key_file: optionalText('File with the key of that certificate, PEM.'),
-  key_pem: { format: secret, default: '', doc: 'The same as text.' },
-  min_version: { format: text, default: '1.2', doc: 'Oldest TLS version: 1.0, 1.1, 1.2 or 1.3.' },
+  key_pem: { format: secret, default: '', doc: 'In place of `key_file`: the PEM text itself; secret.' },
+  min_version: { format: text, default: '1.2', doc: 'Oldest TLS version: `1.0`, `1.1`, `1.2` or `1.3`.' },
   max_version: optionalText('Newest TLS version; empty: the newest there is.'),
 };
 
 export const headersSchema: Property<Readonly<Record<string, string>>> = {
   format: headers,
   default: {},
-  doc: 'Headers of every request, as a map or a list of {name, value}; values are secret.',
+  doc: 'Headers of every request, as a map or a list of `{name, value}`; values are secret.',
 };
 
 export const compressionSchema = <const Kind extends Compression>(...kinds: readonly Kind[]): Property<Kind> => ({
   format: oneOf(...kinds),
   default: 'gzip',
-  doc: `How bodies are compressed: ${kinds.join(', ')}.`,
+  doc: `How bodies are compressed: ${kinds.map((kind) => `\`${kind}\``).join(', ')}.`,
 });
 
 export function tlsProblems(config: TlsConfig): readonly ConfigProblem[] {

@@ -28,7 +28,7 @@ export interface SendingConfig {
 }
 
 export const sendingSchema = (timeout: string): ConfigSchema<SendingConfig> => ({
-  timeout: { format: duration, default: timeout, doc: 'How long one attempt may take; 0 for no limit.' },
+  timeout: { format: duration, default: timeout, doc: 'How long one attempt may take; `0` for no limit.' },
   retry_on_failure: {
     enabled: { format: boolean, default: true, doc: 'Send again what failed for a passing reason.' },
     initial_interval: { format: duration, default: '5s', doc: 'Wait before the second attempt.' },
@@ -39,7 +39,7 @@ export const sendingSchema = (timeout: string): ConfigSchema<SendingConfig> => (
     },
     multiplier: { format: number, default: 1.5, doc: 'Each wait is this many times the one before.' },
     max_interval: { format: duration, default: '30s', doc: 'The longest wait.' },
-    max_elapsed_time: { format: duration, default: '5m', doc: 'Give up after this long; 0 for never.' },
+    max_elapsed_time: { format: duration, default: '5m', doc: 'Give up after this long; `0` for never.' },
   },
   sending_queue: {
     enabled: { format: boolean, default: true, doc: 'Keep requests while others are being sent.' },
@@ -48,7 +48,11 @@ export const sendingSchema = (timeout: string): ConfigSchema<SendingConfig> => (
       default: 1,
       doc: 'Requests sent at the same time; with more than one, points of a series may arrive out of order.',
     },
-    queue_size: { format: nonNegativeInteger, default: 1000, doc: 'Requests kept, those being sent included.' },
+    queue_size: {
+      format: nonNegativeInteger,
+      default: 1000,
+      doc: 'Requests kept, those being sent included; one holds the tables of one window.',
+    },
   },
 });
 

@@ -19,7 +19,7 @@ export default defineExporter<DebugConfig>({
     verbosity: {
       format: oneOf('basic', 'normal', 'detailed'),
       default: 'basic',
-      doc: 'basic: one log line with counts; normal: one line a point on standard output; detailed: every field.',
+      doc: '`basic`: one log line a window with counts. `normal`: one line a point on standard output. `detailed`: every field of every point on standard output.',
     },
   },
   create: (config, host) => createDebugExporter(config, host, process.stdout),

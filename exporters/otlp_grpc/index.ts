@@ -37,15 +37,19 @@ export default defineExporter<OtlpGrpcConfig>({
     endpoint: {
       format: text,
       default: '',
-      doc: 'host:port of the server; required. Also http://, https://, dns:///, unix://.',
+      doc: 'Required: `host:port` of the server, also with `http://`, `https://`, `dns:///`, or `unix:///path`.',
     },
     tls: tlsSchema,
     compression: compressionSchema('gzip', 'none'),
     headers: headersSchema,
-    user_agent: { format: text, default: '', doc: 'Default: name and version of this build.' },
-    wait_for_ready: { format: boolean, default: false, doc: 'Wait for a connection instead of failing the attempt.' },
+    user_agent: { format: text, default: '', doc: 'Empty: `weir/VERSION (OS/ARCH)`.' },
+    wait_for_ready: {
+      format: boolean,
+      default: false,
+      doc: 'Wait for a connection, up to `timeout`, instead of failing the attempt.',
+    },
     keepalive: {
-      time: { format: duration, default: '0s', doc: 'Ping a quiet connection after this long; 0 for never.' },
+      time: { format: duration, default: '0s', doc: 'Ping a quiet connection after this long; `0` for never.' },
       timeout: { format: duration, default: '20s', doc: 'Close the connection when a ping is not answered in time.' },
       permit_without_stream: { format: boolean, default: false, doc: 'Ping also when nothing is being sent.' },
     },

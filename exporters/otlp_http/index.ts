@@ -36,10 +36,10 @@ export default defineExporter<OtlpHttpConfig>({
     endpoint: {
       format: text,
       default: '',
-      doc: 'Base URL of the server; /v1/metrics is added. Required, or the next.',
+      doc: 'Base URL of the server: `/v1/metrics` is added. Required, or the next.',
     },
-    metrics_endpoint: { format: text, default: '', doc: 'URL that is used as it is, instead of endpoint.' },
-    encoding: { format: text, default: 'proto', doc: 'How requests are written: proto.' },
+    metrics_endpoint: { format: text, default: '', doc: 'URL that is used as it is, instead of `endpoint`.' },
+    encoding: { format: text, default: 'proto', doc: 'How requests are written: only `proto`.' },
     tls: tlsSchema,
     compression: compressionSchema('gzip', 'zstd', 'none'),
     headers: headersSchema,

@@ -36,7 +36,7 @@ export default defineProcessor<Config>({
   produces: 'metrics',
   config: {
     select: {
-      doc: 'By metric (a name or a glob): which attributes it keeps. Without a section it keeps the defaults.',
+      doc: "By metric (a name or a glob): lists `include` and `exclude` of attributes. Beyla's block `attributes.select` can be pasted as it is. A metric without a section keeps the defaults.",
       format: keyedMapOf<Section>({
         include: { doc: 'Attributes, as names or globs, that the metric gets.', format: stringList, default: [] },
         exclude: { doc: 'Attributes that are taken away again.', format: stringList, default: [] },
@@ -44,7 +44,7 @@ export default defineProcessor<Config>({
       default: {},
     },
     strict: {
-      doc: 'An attribute that does not exist is an error; false: a warning.',
+      doc: 'An attribute that does not exist is an error; `false`: a warning.',
       format: boolean,
       default: true,
     },

@@ -21,12 +21,12 @@ export default defineProcessor<Config>({
   produces: 'same',
   config: {
     max_stale: {
-      doc: 'A series without a point for longer than this is forgotten.',
+      doc: 'A series without a point for longer than this is forgotten; when it comes back it starts at zero with a new start time.',
       format: duration,
       default: '5m',
     },
     max_streams: {
-      doc: 'Series that are tracked; the rest is summed in one overflow series a metric. 0: no limit.',
+      doc: 'Series that are tracked, over all metrics; the rest is summed in one overflow series a metric. `0`: no limit.',
       format: nonNegativeInteger,
       default: 100_000,
     },

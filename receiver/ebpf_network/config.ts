@@ -155,10 +155,14 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     format: flowCapacity,
     default: 131_072,
   },
-  cache_active_timeout: { doc: 'How often the table is read.', format: activeTimeout, default: '5s' },
-  agent_ip: { doc: 'The agent’s own address, `beyla.ip`; empty: found by the next two.', format: address, default: '' },
+  cache_active_timeout: {
+    doc: 'How often the table is read; from `10ms` to `1h`.',
+    format: activeTimeout,
+    default: '5s',
+  },
+  agent_ip: { doc: "The agent's own address, `beyla.ip`; empty: found by the next two.", format: address, default: '' },
   agent_ip_iface: {
-    doc: 'Where the agent’s address comes from: `external`, the one that reaches the internet; `local`, the first interface; `name:eth0`.',
+    doc: "Where the agent's address comes from: `external`, the one that reaches the internet; `local`, the first interface; `name:eth0`.",
     format: agentInterface,
     default: 'external',
   },

@@ -2,6 +2,8 @@
  * The attribute catalogue: one entry an attribute (or a pair of them, one for each end of a flow). Docs, validation,
  * default selections and the names of each preset come from it. An attribute that nothing fills yet may stand here: a
  * selection that names it is valid, and it is absent.
+ *
+ * long: it is one list, and grows by an entry with each attribute.
  */
 
 import type { FlowTable, NamingPreset } from './flow-table.ts';

@@ -1,4 +1,8 @@
-/** From bytes to the table: each frame runs through the loaded program, and its row or its ledger entry is read. */
+/**
+ * From bytes to the table: each frame runs through the loaded program, and its row or its ledger entry is read.
+ *
+ * long: most of it is the list of frames.
+ */
 
 import test, { type ExecutionContext } from 'ava';
 import { type Collected, flowColumns, type KernelTable, openKernelTable } from '../../native/index.ts';

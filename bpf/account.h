@@ -28,18 +28,6 @@ static __always_inline __u32 signals_of(__u32 tcp_flags)
 	return signals;
 }
 
-/* Multiply and fold, a word pair at a time (the constants are those of MurmurHash3's finaliser and its kin). */
-static __always_inline __u64 hash_key(const __u64 *words)
-{
-	__u64 hash = (words[1] ^ words[0] * 0xd6e8feb86659fd93ull) * 0x9e3779b97f4a7c15ull;
-
-	hash ^= hash >> 32;
-	hash = (hash ^ words[3] ^ words[2] * 0xa0761d6478bd642full) * 0xff51afd7ed558ccdull;
-	hash ^= hash >> 32;
-	hash = (hash ^ words[4]) * 0xc4ceb9fe1a85ec53ull;
-	return hash ^ hash >> 29;
-}
-
 /*
  * The slot, in such a way that its key is read after its state. x86 keeps loads in order; on other machines the
  * address is made to depend on the state, which orders the loads without a barrier.
@@ -55,12 +43,6 @@ static __always_inline struct flow_slot *after_state(struct flow_slot *slot, __u
 	asm volatile("%0 &= 0" : "+r"(zero));
 	return (void *)slot + zero;
 #endif
-}
-
-static __always_inline int same_key(const __u64 *left, const __u64 *right)
-{
-	return left[0] == right[0] && left[1] == right[1] && left[2] == right[2] && left[3] == right[3] &&
-	       left[4] == right[4];
 }
 
 /* Counts a new slot and doubles the table when more than half of it is taken. */
@@ -110,8 +92,6 @@ static __always_inline int add_overflow(void *map, const struct packet *packet)
 
 static __noinline int account_overflow(struct __sk_buff *skb, const struct packet *packet)
 {
-	if (!packet)
-		return 0;
 	__u32 generation = READ_ONCE(control.overflow_generation) & 1;
 	int added = generation ? add_overflow(&overflow_1, packet) : add_overflow(&overflow_0, packet);
 
@@ -126,11 +106,10 @@ static __always_inline void account(struct __sk_buff *skb, const struct packet *
 {
 	const __u64 *words = packet->key.words;
 	__u32 mask = READ_ONCE(control.mask), epoch = READ_ONCE(control.epoch);
-	__u64 hash = hash_key(words);
-	__u32 first = (__u32)(hash >> 7), second = (__u32)(hash >> 39);
+	__u64 hash = flow_hash(words);
 
-	for (int probe = 0; probe < 2 * PROBE_WINDOW; probe++) {
-		__u32 index = ((probe < PROBE_WINDOW ? first : second) + probe) & mask;
+	for (__u32 probe = 0; probe < 2 * PROBE_WINDOW; probe++) {
+		__u32 index = flow_place(hash, probe, mask);
 		struct flow_slot *slot = bpf_map_lookup_elem(&flow_slots, &index);
 		if (!slot)
 			break;

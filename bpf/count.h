@@ -30,7 +30,7 @@ static __always_inline void decide(struct __sk_buff *skb, __u32 direction, enum 
 
 static __noinline int count_slow(struct __sk_buff *skb, __u32 direction)
 {
-	struct packet packet;
+	struct packet packet = {};
 	enum parse_result result = parse_slow(skb, direction, &packet);
 
 	decide(skb, direction, result, &packet);

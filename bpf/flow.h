@@ -115,11 +115,11 @@ struct flow_settings {
 
 /* Shared while running. The first line is read for each packet, the second written for each new flow. */
 struct flow_control {
-	__u32 epoch; /* user space counts it up with each read */
-	__u32 mask;  /* slots in use less one; the program doubles it */
+	__u32 epoch;		   /* user space counts it up with each read */
+	__u32 mask;		   /* slots in use less one; the program doubles it */
 	__u32 overflow_generation; /* 0 or 1: where programs put overflow; user space flips it */
 	__u32 padding[13];
-	__u32 used;	       /* slots not FREE */
+	__u32 used;		/* slots not FREE */
 	__u32 overflow_used[2]; /* entries made, by generation */
 	__u32 padding_used[13];
 };
@@ -127,5 +127,31 @@ FLOW_ASSERT(sizeof(struct flow_control) == 128, "flow control");
 
 /* A flow is looked for in two windows of this many slots. */
 #define PROBE_WINDOW 8
+
+#define FLOW_INLINE static inline __attribute__((always_inline))
+
+/* Multiply and fold, a word pair at a time (the constants are those of MurmurHash3's finaliser and its kin). */
+FLOW_INLINE __u64 flow_hash(const __u64 *words)
+{
+	__u64 hash = (words[1] ^ words[0] * 0xd6e8feb86659fd93ull) * 0x9e3779b97f4a7c15ull;
+
+	hash ^= hash >> 32;
+	hash = (hash ^ words[3] ^ words[2] * 0xa0761d6478bd642full) * 0xff51afd7ed558ccdull;
+	hash ^= hash >> 32;
+	hash = (hash ^ words[4]) * 0xc4ceb9fe1a85ec53ull;
+	return hash ^ hash >> 29;
+}
+
+/* The slot that is looked at as the probe-th, of 2 * PROBE_WINDOW. */
+FLOW_INLINE __u32 flow_place(__u64 hash, __u32 probe, __u32 mask)
+{
+	return ((__u32)(probe < PROBE_WINDOW ? hash >> 7 : hash >> 39) + probe) & mask;
+}
+
+FLOW_INLINE int same_key(const __u64 *left, const __u64 *right)
+{
+	return left[0] == right[0] && left[1] == right[1] && left[2] == right[2] && left[3] == right[3] &&
+	       left[4] == right[4];
+}
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* What is not in the flow table, by interface, direction and reason; and which devices' packets are counted on entry. */
+/* What is not in the flow table, by interface, direction and reason; and whose packets are counted on entry. */
 #ifndef WEIR_LEDGER_H
 #define WEIR_LEDGER_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * From a frame to its flow, for nearly all frames: Ethernet, IPv4 without options or IPv6 without extension headers, and
- * TCP, UDP, ICMP or ICMPv6, read straight from packet memory. Everything else is left to parse_slow.h.
- * Key words are made in registers: 8-byte loads after narrower stores to the same place stall store forwarding.
+ * From a frame to its flow, for nearly all frames: Ethernet, IPv4 without options or IPv6 without extension headers,
+ * and TCP, UDP, ICMP or ICMPv6, read straight from packet memory. Everything else is left to parse_slow.h. Key words
+ * are made in registers: 8-byte loads after narrower stores to the same place stall store forwarding.
  */
 #ifndef WEIR_PARSE_FAST_H
 #define WEIR_PARSE_FAST_H
@@ -44,6 +44,8 @@ static __always_inline int parse_fast(struct __sk_buff *skb, __u32 direction, st
 		if (data + ETH_HLEN + IPV6_BYTES + UDP_BYTES > end)
 			return 0;
 		struct ipv6hdr *ip = data + ETH_HLEN;
+		if (ip->version != 6)
+			return 0;
 		__builtin_memcpy(&words[0], &ip->saddr, 16);
 		__builtin_memcpy(&words[2], &ip->daddr, 16);
 		protocol = ip->nexthdr;

@@ -1,38 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the addon offers to index.ts.
 
-#include <napi.h>
-
 #include <linux/if.h>
 
-#include "async.h"
+#include "javascript.h"
 #include "kernel_table.h"
 #include "netlink.h"
 
-namespace weir {
+namespace weir
+{
 
-namespace {
+namespace
+{
 
 // listInterfaces() -> array
 Napi::Value interfaces(const Napi::CallbackInfo &info)
 {
 	const Napi::Env env = info.Env();
 	Napi::Array result = Napi::Array::New(env);
-	try {
-		for (const NetworkInterface &link : list_interfaces()) {
-			Napi::Object object = Napi::Object::New(env);
-			object.Set("index", link.index);
-			object.Set("name", link.name);
-			object.Set("kind", link.kind);
-			object.Set("master", link.master);
-			object.Set("lower", link.lower);
-			object.Set("loopback", (link.flags & IFF_LOOPBACK) != 0);
-			object.Set("up", (link.flags & IFF_UP) != 0);
-			object.Set("linkType", link.link_type);
-			result.Set(result.Length(), object);
-		}
-	} catch (const Failure &failure) {
-		throw to_error(env, failure);
+	for (const NetworkInterface &link : with_errors(env, list_interfaces)) {
+		const Napi::HandleScope scope(env);
+		Napi::Object object = Napi::Object::New(env);
+		object.Set("index", link.index);
+		object.Set("name", link.name);
+		object.Set("kind", link.kind);
+		object.Set("master", link.master);
+		object.Set("lower", link.lower);
+		object.Set("loopback", (link.flags & IFF_LOOPBACK) != 0);
+		object.Set("up", (link.flags & IFF_UP) != 0);
+		object.Set("linkType", link.link_type);
+		result.Set(result.Length(), object);
 	}
 	return result;
 }

@@ -2,29 +2,19 @@
 // Runs a function off the event loop and gives JavaScript a promise of its result.
 #pragma once
 
-#include <exception>
 #include <functional>
 #include <optional>
 #include <utility>
 
-#include <napi.h>
-
 #include "failure.h"
+#include "javascript.h"
 
-namespace weir {
-
-// {message, call, errno, detail}: native/index.ts turns it into an error with a fix.
-inline Napi::Error to_error(Napi::Env env, const Failure &failure)
+namespace weir
 {
-	Napi::Error error = Napi::Error::New(env, failure.what());
-	error.Set("call", failure.call);
-	error.Set("errno", static_cast<double>(failure.error_number));
-	error.Set("detail", failure.detail);
-	return error;
-}
 
 template <typename Result>
-class Work : public Napi::AsyncWorker {
+class Work : public Napi::AsyncWorker
+{
       public:
 	using Run = std::function<Result()>;
 	using Finish = std::function<Napi::Value(Napi::Env, Result &)>;
@@ -49,10 +39,13 @@ class Work : public Napi::AsyncWorker {
 	}
 	void OnOK() override
 	{
-		if (failure_)
-			deferred_.Reject(to_error(Env(), *failure_).Value());
-		else
+		try {
+			if (failure_)
+				throw to_error(Env(), *failure_);
 			deferred_.Resolve(finish_(Env(), *result_));
+		} catch (const Napi::Error &error) {
+			deferred_.Reject(error.Value());
+		}
 	}
 	void OnError(const Napi::Error &error) override
 	{

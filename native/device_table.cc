@@ -2,15 +2,18 @@
 #include "device_table.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 
 #include <bpf/bpf.h>
 
 #include "failure.h"
 
-namespace weir {
+namespace weir
+{
 
-namespace {
+namespace
+{
 constexpr uint16_t iface_of(uint32_t ifindex)
 {
 	return static_cast<uint16_t>(ifindex & (DEVICE_SLOTS - 1));
@@ -25,7 +28,7 @@ DeviceTable::DeviceTable(int devices_descriptor, int ledger_descriptor)
 DeviceTable::Entry &DeviceTable::claim(uint32_t ifindex)
 {
 	Entry &entry = entries_[iface_of(ifindex)];
-	if (entry.ifindex != 0 && entry.ifindex != ifindex)
+	if (entry.ifindex != ifindex && (entry.attached || entry.covered))
 		throw Failure("device " + std::to_string(ifindex), EEXIST,
 			      "device " + std::to_string(entry.ifindex) + " has the same lower 16 bits");
 	entry.ifindex = ifindex;
@@ -47,38 +50,33 @@ void DeviceTable::publish(uint16_t iface, const Entry &entry) const
 
 void DeviceTable::add(uint32_t ifindex)
 {
+	const std::lock_guard<std::mutex> guard(mutex_);
 	const uint16_t iface = iface_of(ifindex);
+	// Row 0 takes what comes from a device that is not in the table.
+	if (!rows_.contains(iface) && rows_.size() + 1 >= LEDGER_INTERFACES)
+		throw Failure("device " + std::to_string(ifindex), ENOSPC, "too many interfaces");
 	Entry &entry = claim(ifindex);
+	rows_.try_emplace(iface, static_cast<uint16_t>(rows_.size() + 1));
 	entry.attached = true;
-	// Row 0 is nobody's.
-	if (!rows_.contains(iface)) {
-		if (rows_.size() + 1 >= LEDGER_INTERFACES)
-			throw Failure("device " + std::to_string(ifindex), ENOSPC, "too many interfaces");
-		rows_[iface] = static_cast<uint16_t>(rows_.size() + 1);
-	}
 	publish(iface, entry);
 }
 
 void DeviceTable::remove(uint32_t ifindex)
 {
+	const std::lock_guard<std::mutex> guard(mutex_);
 	const auto found = entries_.find(iface_of(ifindex));
-	if (found == entries_.end() || found->second.ifindex != ifindex)
-		return;
-	found->second.attached = false;
-	if (!found->second.covered)
-		found->second.ifindex = 0;
-	publish(found->first, found->second);
+	if (found != entries_.end() && found->second.ifindex == ifindex)
+		found->second.attached = false;
 }
 
 void DeviceTable::set_covered(const std::vector<uint32_t> &ifindexes)
 {
+	const std::lock_guard<std::mutex> guard(mutex_);
 	for (auto &[iface, entry] : entries_) {
 		const bool keep = std::find(ifindexes.begin(), ifindexes.end(), entry.ifindex) != ifindexes.end();
 		if (!entry.covered || keep)
 			continue;
 		entry.covered = false;
-		if (!entry.attached)
-			entry.ifindex = 0;
 		publish(iface, entry);
 	}
 	for (const uint32_t ifindex : ifindexes) {
@@ -90,17 +88,27 @@ void DeviceTable::set_covered(const std::vector<uint32_t> &ifindexes)
 
 std::vector<LedgerEntry> DeviceTable::read_ledger() const
 {
+	const std::lock_guard<std::mutex> guard(mutex_);
 	std::vector<LedgerEntry> entries;
-	for (const auto &[iface, row] : rows_) {
-		for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS}) {
-			LedgerEntry entry = {.iface = iface, .direction = direction, .amounts = {}};
-			const uint32_t key = static_cast<uint32_t>(row) * 2 + direction;
-			if (bpf_map_lookup_elem(ledger_descriptor_, &key, &entry.amounts))
-				throw Failure("bpf_map_lookup_elem ledger", errno);
-			entries.push_back(entry);
-		}
+	for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS}) {
+		for (const auto &[iface, row] : rows_)
+			entries.push_back(read_entry(iface, row, direction));
+		const LedgerEntry unknown = read_entry(0, 0, direction);
+		const auto &amounts = unknown.amounts.amounts;
+		if (std::any_of(std::begin(amounts), std::end(amounts),
+				[](const flow_amount &amount) { return amount.packets > 0; }))
+			entries.push_back(unknown);
 	}
 	return entries;
+}
+
+LedgerEntry DeviceTable::read_entry(uint16_t iface, uint16_t row, flow_direction direction) const
+{
+	LedgerEntry entry = {.iface = iface, .direction = direction, .amounts = {}};
+	const uint32_t key = static_cast<uint32_t>(row) * 2 + direction;
+	if (bpf_map_lookup_elem(ledger_descriptor_, &key, &entry.amounts))
+		throw Failure("bpf_map_lookup_elem ledger", errno);
+	return entry;
 }
 
 } // namespace weir

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The devices that programs know by index: which are covered, and the ledger row of each attached one.
+// Any call from any thread at any time.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <vector>
 
 #include "../bpf/flow.h"
 
-namespace weir {
+namespace weir
+{
 
 struct LedgerEntry {
 	uint16_t iface;
@@ -16,30 +19,34 @@ struct LedgerEntry {
 	ledger_row amounts;
 };
 
-class DeviceTable {
+class DeviceTable
+{
       public:
 	DeviceTable(int devices_descriptor, int ledger_descriptor);
 
 	// Gives the device a ledger row. Throws Failure with EEXIST when another one has the same lower 16 bits.
 	void add(uint32_t ifindex);
-	// Its counts stay in the ledger, and it gets the same row if it comes back.
+	// Frees the lower 16 bits for another device. Until one comes, programs that still run find this one.
 	void remove(uint32_t ifindex);
-	// Replaces the whole set.
+	// Replaces the whole set. Throws Failure with EEXIST as add() does; the set is then not complete.
 	void set_covered(const std::vector<uint32_t> &ifindexes);
-	// Both directions of every device that was ever added.
+	// Both directions of every device that was ever added, and what came from unknown ones as iface 0, if there is
+	// any.
 	std::vector<LedgerEntry> read_ledger() const;
 
       private:
 	struct Entry {
-		uint32_t ifindex = 0; // 0: free
+		uint32_t ifindex = 0;
 		bool attached = false;
 		bool covered = false;
 	};
 	Entry &claim(uint32_t ifindex);
 	void publish(uint16_t iface, const Entry &entry) const;
+	LedgerEntry read_entry(uint16_t iface, uint16_t row, flow_direction direction) const;
 
 	int devices_descriptor_;
 	int ledger_descriptor_;
+	mutable std::mutex mutex_;
 	std::map<uint16_t, Entry> entries_;
 	std::map<uint16_t, uint16_t> rows_;
 };

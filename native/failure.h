@@ -7,7 +7,8 @@
 #include <stdexcept>
 #include <string>
 
-namespace weir {
+namespace weir
+{
 
 struct Failure : std::runtime_error {
 	// call: the system call or libbpf function, with what it worked on: "bpf_link_create eth0 ingress".

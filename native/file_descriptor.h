@@ -10,17 +10,15 @@
 
 #include "failure.h"
 
-namespace weir {
+namespace weir
+{
 
-class FileDescriptor {
+class FileDescriptor
+{
       public:
 	FileDescriptor() = default;
-	explicit FileDescriptor(int number) : number_(number)
-	{
-	}
-	FileDescriptor(FileDescriptor &&other) noexcept : number_(std::exchange(other.number_, -1))
-	{
-	}
+	explicit FileDescriptor(int number) : number_(number) {}
+	FileDescriptor(FileDescriptor &&other) noexcept : number_(std::exchange(other.number_, -1)) {}
 	FileDescriptor &operator=(FileDescriptor &&other) noexcept
 	{
 		std::swap(number_, other.number_);
@@ -42,7 +40,8 @@ class FileDescriptor {
 
 // A shared, writable view of the first `count` elements of a mmapable BPF map.
 template <typename Element>
-class MapView {
+class MapView
+{
       public:
 	MapView() = default;
 	MapView(int map_descriptor, size_t count, const char *name) : count_(count)

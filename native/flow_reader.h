@@ -3,48 +3,30 @@
 // difference to what was committed last; nothing is taken until the rows are committed. Slots that have been idle are
 // freed in commit(): marked dead, a grace period, a last look, and only then given back.
 //
-// One call at a time, from any thread; new_endpoint_epoch() and row_bound() between calls.
+// One call at a time, from any thread; row_bound() at any time.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "../bpf/flow.h"
 #include "file_descriptor.h"
 #include "interner.h"
 #include "loader.h"
+#include "openings.h"
 #include "overflow.h"
+#include "window.h"
 
-namespace weir {
+namespace weir
+{
 
-// Where rows go; every array has `capacity` elements.
-struct Columns {
-	size_t capacity;
-	uint32_t *src, *dst;
-	uint16_t *src_port, *dst_port;
-	uint8_t *transport, *direction;
-	uint16_t *iface;
-	uint8_t *initiator;
-	double *bytes, *packets;
-};
-
-struct Window {
-	size_t rows = 0;
-	bool complete = true;
-	size_t first_new_endpoint = 0;
-	std::unordered_map<uint32_t, flow_amount> sums; // by iface << 1 | direction
-	uint32_t slots = 0;
-	uint32_t used_slots = 0;
-	size_t overflow_flows = 0;
-	uint64_t scan_ns = 0;
-};
-
-class FlowReader {
+class FlowReader
+{
       public:
-	FlowReader(const BpfObject &object, uint32_t idle_windows);
+	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows);
 
+	// After a Failure there is nothing to commit, and the next collect has all of it.
 	Window collect(const Columns &columns);
 	// Returns how many slots were freed. After a Failure the rows are committed all the same.
 	size_t commit();
@@ -63,7 +45,7 @@ class FlowReader {
 		uint32_t src;
 		uint32_t dst;
 		uint32_t endpoint_epoch; // of src and dst; 0: the key was not read yet
-		uint8_t initiator;
+		weir::initiator initiator;
 	};
 	struct Pending {
 		uint32_t index;
@@ -72,31 +54,31 @@ class FlowReader {
 	};
 
 	void follow_mask();
+	Window read_window(const Columns &columns);
+	void forget_window();
 	void scan(const Columns &columns, Window &window);
 	void read_identity(uint32_t index, Known &known);
-	void write_row(const Columns &columns, Window &window, const flow_key &key, const Known &known, uint64_t bytes,
-		       uint64_t packets);
 	void write_overflow(const Columns &columns, Window &window);
-	const MapView<flow_cold> &cold();
+	bool crowded() const;
 	uint32_t idle_limit() const;
-	bool may_free(uint32_t index, uint32_t idle_epochs);
+	bool may_free(uint32_t index);
 	bool mark_dead(uint32_t index);
 	bool free_slot(uint32_t index);
 
 	int slots_descriptor_;
-	int cold_descriptor_;
 	uint32_t max_slots_;
 	uint32_t idle_windows_;
 	MapView<flow_control> control_;
 	MapView<flow_slot> slots_;
-	std::optional<MapView<flow_cold>> cold_; // only while it is read: a mapping counts whole in resident memory
 	Overflow overflow_;
+	Openings openings_;
 	Interner interner_;
 	uint32_t endpoint_epoch_ = 1;
 	std::vector<Known> known_;
 	std::vector<Pending> pending_;
 	std::vector<uint32_t> idle_;
 	std::vector<OverflowFlow> overflow_flows_; // drained, not committed
+	std::atomic<size_t> drained_flows_ = 0;	   // how many these are
 	size_t overflow_written_ = 0;
 };
 

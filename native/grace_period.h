@@ -2,7 +2,8 @@
 // Waits until every BPF program that was running has ended.
 #pragma once
 
-namespace weir {
+namespace weir
+{
 
 // Tens of milliseconds: keep it off the event loop. Throws Failure.
 void wait_for_running_programs();

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hooks.h"
 
+#include <utility>
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "failure.h"
 
-namespace weir {
+namespace weir
+{
 
-namespace {
+namespace
+{
 // Linux 6.6 include/uapi/linux/bpf.h; the headers of older distributions do not have them.
 constexpr int tcx_ingress = 46;
 constexpr int tcx_egress = 47;
@@ -22,7 +26,18 @@ void Hooks::attach(int program_descriptor, uint32_t ifindex, const std::string &
 	const int link = bpf_link_create(program_descriptor, static_cast<int>(ifindex), type, &options);
 	if (link < 0)
 		throw Failure("bpf_link_create " + name + (direction == FLOW_INGRESS ? " ingress" : " egress"), errno);
-	links_[{ifindex, direction}] = FileDescriptor(link);
+	// In place of the link to a device of the same index that is gone.
+	const std::pair place(ifindex, direction);
+	Link owned(link);
+	links_.erase(place);
+	links_.emplace(place, std::move(owned));
+}
+
+// Should detaching fail, closing does it.
+Hooks::Link::~Link()
+{
+	if (descriptor_.get() >= 0)
+		bpf_link_detach(descriptor_.get());
 }
 
 void Hooks::detach(uint32_t ifindex, flow_direction direction)

@@ -10,9 +10,11 @@
 #include "../bpf/flow.h"
 #include "file_descriptor.h"
 
-namespace weir {
+namespace weir
+{
 
-class Hooks {
+class Hooks
+{
       public:
 	// Puts the program before all others of the interface, so that it sees each packet whatever they decide.
 	// Throws Failure: EINVAL where the kernel has no tcx (before 6.6), ENODEV, EPERM.
@@ -23,7 +25,19 @@ class Hooks {
 	bool attached(uint32_t ifindex) const;
 
       private:
-	std::map<std::pair<uint32_t, flow_direction>, FileDescriptor> links_;
+	// Detached by name before it is closed: a child process that has not got to its exec yet still holds it open.
+	class Link
+	{
+	      public:
+		explicit Link(int descriptor) : descriptor_(descriptor) {}
+		Link(Link &&) = default;
+		~Link();
+
+	      private:
+		FileDescriptor descriptor_;
+	};
+
+	std::map<std::pair<uint32_t, flow_direction>, Link> links_;
 };
 
 } // namespace weir

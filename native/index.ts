@@ -6,7 +6,11 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { WeirError } from '../core/errors.ts';
+import { integer, interfaceIndex, MAX_SLOTS } from './arguments.ts';
+import { checkColumns, type FlowColumns } from './flow-columns.ts';
 import { nativeError } from './native-error.ts';
+
+export { type FlowColumns, flowColumns } from './flow-columns.ts';
 
 /** One network interface of this network namespace. */
 export interface NetworkInterface {
@@ -39,31 +43,6 @@ export interface KernelTableOptions {
   readonly objectPath?: string;
 }
 
-/**
- * Rows of one window, filled by `collect`. All arrays have `capacity` elements and belong to the caller, who must not
- * touch them while a collect runs.
- */
-export interface FlowColumns {
-  readonly capacity: number;
-  /** Endpoint codes: the n-th endpoint ever handed out in `newEndpoints` since the last `newEndpointEpoch`. */
-  readonly src: Uint32Array;
-  readonly dst: Uint32Array;
-  /** Host byte order; for ICMP and ICMPv6 srcPort is type << 8 | code and dstPort 0. 0 where there are no ports. */
-  readonly srcPort: Uint16Array;
-  readonly dstPort: Uint16Array;
-  /** IP protocol number. */
-  readonly transport: Uint8Array;
-  /** 0 ingress, 1 egress, of the interface. */
-  readonly direction: Uint8Array;
-  /** Lower 16 bits of the interface index. */
-  readonly iface: Uint16Array;
-  /** Who opened the connection: 0 unknown, 1 the source, 2 the destination. */
-  readonly initiator: Uint8Array;
-  /** Since the last committed collect. */
-  readonly bytes: Float64Array;
-  readonly packets: Float64Array;
-}
-
 export interface Amount {
   readonly bytes: number;
   readonly packets: number;
@@ -71,7 +50,7 @@ export interface Amount {
 
 /** Cumulative since the program was loaded, of one interface and direction. */
 export interface LedgerRow {
-  /** Lower 16 bits of the interface index. */
+  /** Lower 16 bits of the interface index; 0 for what came from an interface that was never attached. */
   readonly iface: number;
   readonly direction: HookDirection;
   readonly filtered: { readonly protocol: Amount; readonly not_ip: Amount; readonly counted_elsewhere: Amount };
@@ -105,11 +84,14 @@ export interface KernelTable {
   setCovered(indexes: readonly number[]): void;
   /** Rows that a collect may need right now. */
   rowBound(): number;
-  /** Reads what was counted since the last commit. Nothing is taken: without a commit the next collect has it again. */
+  /**
+   * Reads what was counted since the last commit. Nothing is taken: without a commit the next collect has it again.
+   * After a collect that failed there is nothing to commit.
+   */
   collect(columns: FlowColumns): Promise<Collected>;
   /** The rows of the last collect are delivered: forget them, and free slots that have been idle. */
   commit(): Promise<{ readonly freed: number }>;
-  /** Endpoint codes start again at 0 with the next collect. */
+  /** Endpoint codes start again at 0 with the next collect that begins. */
   newEndpointEpoch(): void;
   /** Waits until no running program can still count into the table: after the last detach, before the last collect. */
   settle(): Promise<void>;
@@ -147,26 +129,6 @@ const OBJECT_PATH = fileURLToPath(new URL('../build/bpf/network.bpf.o', import.m
 
 const DEFAULT_INITIAL_SLOTS = 16_384;
 const DEFAULT_IDLE_WINDOWS = 6;
-/** Two arrays of this many elements are what a BPF array of 64-byte values may hold before its size overflows. */
-const MAX_SLOTS = 1 << 25;
-
-/** Entries of each overflow map in the BPF object: rows beyond the slots. */
-const OVERFLOW_FLOWS = 16_384;
-
-const MAX_ROWS = MAX_SLOTS + 2 * OVERFLOW_FLOWS;
-
-const COLUMN_KINDS = {
-  src: Uint32Array,
-  dst: Uint32Array,
-  srcPort: Uint16Array,
-  dstPort: Uint16Array,
-  transport: Uint8Array,
-  direction: Uint8Array,
-  iface: Uint16Array,
-  initiator: Uint8Array,
-  bytes: Float64Array,
-  packets: Float64Array,
-} as const;
 
 let loadedAddon: Addon | undefined;
 
@@ -213,28 +175,11 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
   }
 }
 
-/** Empty arrays for `collect`, with room for this many rows. */
-export function flowColumns(capacity: number): FlowColumns {
-  integer('capacity', capacity, 1, MAX_ROWS);
-  return {
-    capacity,
-    src: new Uint32Array(capacity),
-    dst: new Uint32Array(capacity),
-    srcPort: new Uint16Array(capacity),
-    dstPort: new Uint16Array(capacity),
-    transport: new Uint8Array(capacity),
-    direction: new Uint8Array(capacity),
-    iface: new Uint16Array(capacity),
-    initiator: new Uint8Array(capacity),
-    bytes: new Float64Array(capacity),
-    packets: new Float64Array(capacity),
-  };
-}
-
 /** The addon's reader takes one call at a time; this keeps the order and refuses calls after close. */
 function kernelTable(table: AddonTable, maxSlots: number): KernelTable {
   let last: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
+  let newEpochDue = false;
   const whileOpen = <Result>(work: () => Result): Result => {
     if (closing !== undefined) throw new WeirError('native/argument', 'the kernel table is closed');
     return call(work);
@@ -258,18 +203,24 @@ function kernelTable(table: AddonTable, maxSlots: number): KernelTable {
     programIds: call(() => table.programIds()),
     attach: (iface, direction) =>
       whileOpen(() => {
-        integer('index', iface.index, 1, 0x7fffffff);
-        table.attach(iface.index, iface.name, direction);
+        table.attach(interfaceIndex(iface.index), iface.name, direction);
       }),
-    detach: (index, direction) => whileOpen(() => table.detach(index, direction)),
-    setCovered: (indexes) => whileOpen(() => table.setCovered(indexes)),
+    detach: (index, direction) => whileOpen(() => table.detach(interfaceIndex(index), direction)),
+    setCovered: (indexes) => whileOpen(() => table.setCovered(indexes.map(interfaceIndex))),
     rowBound: () => whileOpen(() => table.rowBound()),
-    collect: (columns) => {
-      checkColumns(columns);
-      return inTurn(async () => ({ ...(await table.collect(columns)), maxSlots }));
-    },
+    collect: (columns) =>
+      inTurn(async () => {
+        // Only now, since the call may have waited; and of a copy, which keeps the arrays while the addon writes.
+        const checked = checkColumns({ ...columns });
+        if (newEpochDue) table.newEndpointEpoch();
+        newEpochDue = false;
+        return { ...(await table.collect(checked)), maxSlots };
+      }),
     commit: () => inTurn(async () => ({ freed: await table.commit() })),
-    newEndpointEpoch: () => whileOpen(() => table.newEndpointEpoch()),
+    newEndpointEpoch: () =>
+      whileOpen(() => {
+        newEpochDue = true;
+      }),
     settle: () => inTurn(() => table.settle()),
     close: () => {
       closing ??= last.catch(() => undefined).then(() => table.close());
@@ -284,24 +235,6 @@ function call<Result>(work: () => Result): Result {
   } catch (error) {
     throw nativeError(error);
   }
-}
-
-/** A short array would let the addon write past its end. */
-function checkColumns(columns: FlowColumns): void {
-  integer('capacity', columns.capacity, 1, MAX_ROWS);
-  for (const [name, kind] of Object.entries(COLUMN_KINDS)) {
-    const column = columns[name as keyof typeof COLUMN_KINDS];
-    if (!(column instanceof kind) || column.length < columns.capacity) {
-      throw new WeirError('native/argument', `column ${name}: want a ${kind.name} of ${columns.capacity} elements`);
-    }
-  }
-}
-
-function integer(name: string, value: number, least: number, most: number): number {
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new WeirError('native/argument', `${name}: want an integer from ${least} to ${most}, got ${value}`);
-  }
-  return value;
 }
 
 /** The smallest power of two that is not less. */

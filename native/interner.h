@@ -7,11 +7,13 @@
 #include <cstring>
 #include <vector>
 
-namespace weir {
+namespace weir
+{
 
 using Address = std::array<uint8_t, 16>;
 
-class Interner {
+class Interner
+{
       public:
 	Interner()
 	{

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel_table.h"
 
-#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "async.h"
+#include "conversions.h"
 #include "grace_period.h"
 
-namespace weir {
+namespace weir
+{
 
-namespace {
+namespace
+{
 
 // One constructor per environment: worker threads have their own.
 Napi::FunctionReference &constructor_of(Napi::Env env)
@@ -17,124 +22,24 @@ Napi::FunctionReference &constructor_of(Napi::Env env)
 	return *constructor;
 }
 
-uint32_t number_of(const Napi::Object &object, const char *key)
-{
-	return object.Get(key).As<Napi::Number>().Uint32Value();
-}
-
-template <typename Element>
-Element *elements_of(const Napi::Object &columns, const char *name)
-{
-	return columns.Get(name).As<Napi::TypedArrayOf<Element>>().Data();
-}
-
-Columns columns_of(const Napi::Object &columns)
-{
-	return {
-	    .capacity = number_of(columns, "capacity"),
-	    .src = elements_of<uint32_t>(columns, "src"),
-	    .dst = elements_of<uint32_t>(columns, "dst"),
-	    .src_port = elements_of<uint16_t>(columns, "srcPort"),
-	    .dst_port = elements_of<uint16_t>(columns, "dstPort"),
-	    .transport = elements_of<uint8_t>(columns, "transport"),
-	    .direction = elements_of<uint8_t>(columns, "direction"),
-	    .iface = elements_of<uint16_t>(columns, "iface"),
-	    .initiator = elements_of<uint8_t>(columns, "initiator"),
-	    .bytes = elements_of<double>(columns, "bytes"),
-	    .packets = elements_of<double>(columns, "packets"),
-	};
-}
-
-Napi::Object amount_object(Napi::Env env, const flow_amount &amount)
-{
-	Napi::Object object = Napi::Object::New(env);
-	object.Set("bytes", static_cast<double>(amount.bytes));
-	object.Set("packets", static_cast<double>(amount.packets));
-	return object;
-}
-
-const char *direction_name(uint32_t direction)
-{
-	return direction == FLOW_INGRESS ? "ingress" : "egress";
-}
-
-flow_direction direction_of(const Napi::Value &value)
-{
-	return value.As<Napi::String>().Utf8Value() == "ingress" ? FLOW_INGRESS : FLOW_EGRESS;
-}
-
-Napi::Object ledger_object(Napi::Env env, const LedgerEntry &entry)
-{
-	const auto amount = [&](ledger_reason reason) { return amount_object(env, entry.amounts.amounts[reason]); };
-	Napi::Object filtered = Napi::Object::New(env), lost = Napi::Object::New(env), row = Napi::Object::New(env);
-	filtered.Set("protocol", amount(FILTERED_PROTOCOL));
-	filtered.Set("not_ip", amount(FILTERED_NOT_IP));
-	filtered.Set("counted_elsewhere", amount(FILTERED_COUNTED_ELSEWHERE));
-	lost.Set("table_full", amount(LOST_TABLE_FULL));
-	lost.Set("malformed", amount(LOST_MALFORMED));
-	row.Set("iface", entry.iface);
-	row.Set("direction", direction_name(entry.direction));
-	row.Set("filtered", filtered);
-	row.Set("lost", lost);
-	return row;
-}
-
-struct Collection {
-	Window window;
-	std::vector<LedgerEntry> ledger;
-};
-
-Napi::Value collection_object(Napi::Env env, const Loaded &loaded, const Collection &collection)
-{
-	const Window &window = collection.window;
-	const auto &endpoints = loaded.reader.endpoints();
-	const size_t first = window.first_new_endpoint, added = endpoints.size() - first;
-	auto addresses = Napi::Uint8Array::New(env, added * sizeof(Address));
-	if (added > 0)
-		std::memcpy(addresses.Data(), endpoints[first].data(), added * sizeof(Address));
-
-	Napi::Array sums = Napi::Array::New(env);
-	for (const auto &[place, amount] : window.sums) {
-		Napi::Object sum = amount_object(env, amount);
-		sum.Set("iface", place >> 1);
-		sum.Set("direction", direction_name(place & 1));
-		sums.Set(sums.Length(), sum);
-	}
-	Napi::Array ledger = Napi::Array::New(env);
-	for (const LedgerEntry &entry : collection.ledger)
-		ledger.Set(ledger.Length(), ledger_object(env, entry));
-
-	Napi::Object result = Napi::Object::New(env);
-	result.Set("rows", static_cast<double>(window.rows));
-	result.Set("complete", window.complete);
-	result.Set("newEndpoints", addresses);
-	result.Set("sums", sums);
-	result.Set("ledger", ledger);
-	result.Set("slots", window.slots);
-	result.Set("usedSlots", window.used_slots);
-	result.Set("overflowFlows", static_cast<double>(window.overflow_flows));
-	result.Set("scanNs", static_cast<double>(window.scan_ns));
-	return result;
-}
-
 } // namespace
 
 void KernelTable::define(Napi::Env env)
 {
-	const Napi::Function constructor = DefineClass(
-	    env, "KernelTable",
-	    {
-		InstanceMethod<&KernelTable::program_ids>("programIds"),
-		InstanceMethod<&KernelTable::attach>("attach"),
-		InstanceMethod<&KernelTable::detach>("detach"),
-		InstanceMethod<&KernelTable::set_covered>("setCovered"),
-		InstanceMethod<&KernelTable::row_bound>("rowBound"),
-		InstanceMethod<&KernelTable::collect>("collect"),
-		InstanceMethod<&KernelTable::commit>("commit"),
-		InstanceMethod<&KernelTable::new_endpoint_epoch>("newEndpointEpoch"),
-		InstanceMethod<&KernelTable::settle>("settle"),
-		InstanceMethod<&KernelTable::close>("close"),
-	    });
+	const Napi::Function constructor =
+	    DefineClass(env, "KernelTable",
+			{
+			    InstanceMethod<&KernelTable::program_ids>("programIds"),
+			    InstanceMethod<&KernelTable::attach>("attach"),
+			    InstanceMethod<&KernelTable::detach>("detach"),
+			    InstanceMethod<&KernelTable::set_covered>("setCovered"),
+			    InstanceMethod<&KernelTable::row_bound>("rowBound"),
+			    InstanceMethod<&KernelTable::collect>("collect"),
+			    InstanceMethod<&KernelTable::commit>("commit"),
+			    InstanceMethod<&KernelTable::new_endpoint_epoch>("newEndpointEpoch"),
+			    InstanceMethod<&KernelTable::settle>("settle"),
+			    InstanceMethod<&KernelTable::close>("close"),
+			});
 	env.SetInstanceData(new Napi::FunctionReference(Napi::Persistent(constructor)));
 }
 
@@ -162,8 +67,7 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	}
 	const uint32_t idle_windows = number_of(options, "idleWindows");
 	return Work<std::shared_ptr<Loaded>>::start(
-	    info.Env(), options,
-	    [load, idle_windows] { return std::make_shared<Loaded>(load, idle_windows); },
+	    info.Env(), options, [load, idle_windows] { return std::make_shared<Loaded>(load, idle_windows); },
 	    [](Napi::Env env, std::shared_ptr<Loaded> &loaded) -> Napi::Value {
 		    return constructor_of(env).New({Napi::External<std::shared_ptr<Loaded>>::New(env, &loaded)});
 	    });
@@ -172,12 +76,8 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 Napi::Value KernelTable::program_ids(const Napi::CallbackInfo &info)
 {
 	Napi::Object ids = Napi::Object::New(info.Env());
-	try {
-		for (const auto &[name, id] : loaded_->object.program_ids())
-			ids.Set(name, id);
-	} catch (const Failure &failure) {
-		throw to_error(info.Env(), failure);
-	}
+	for (const auto &[name, id] : with_errors(info.Env(), [&] { return loaded_->object.program_ids(); }))
+		ids.Set(name, id);
 	return ids;
 }
 
@@ -187,15 +87,16 @@ void KernelTable::attach(const Napi::CallbackInfo &info)
 	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
 	const flow_direction direction = direction_of(info[2]);
 	const char *program = direction == FLOW_INGRESS ? "network_ingress" : "network_egress";
-	try {
+	const std::string name = info[1].As<Napi::String>().Utf8Value();
+	with_errors(info.Env(), [&] {
 		loaded_->devices.add(ifindex);
-		loaded_->hooks.attach(loaded_->object.program_descriptor(program), ifindex,
-				      info[1].As<Napi::String>().Utf8Value(), direction);
-	} catch (const Failure &failure) {
-		if (!loaded_->hooks.attached(ifindex))
-			loaded_->devices.remove(ifindex);
-		throw to_error(info.Env(), failure);
-	}
+		try {
+			loaded_->hooks.attach(loaded_->object.program_descriptor(program), ifindex, name, direction);
+		} catch (...) {
+			release_device(ifindex);
+			throw;
+		}
+	});
 }
 
 // detach(ifindex, direction)
@@ -203,12 +104,13 @@ void KernelTable::detach(const Napi::CallbackInfo &info)
 {
 	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
 	loaded_->hooks.detach(ifindex, direction_of(info[1]));
-	try {
-		if (!loaded_->hooks.attached(ifindex))
-			loaded_->devices.remove(ifindex);
-	} catch (const Failure &failure) {
-		throw to_error(info.Env(), failure);
-	}
+	release_device(ifindex);
+}
+
+void KernelTable::release_device(uint32_t ifindex)
+{
+	if (!loaded_->hooks.attached(ifindex))
+		loaded_->devices.remove(ifindex);
 }
 
 // setCovered(ifindexes)
@@ -218,11 +120,7 @@ void KernelTable::set_covered(const Napi::CallbackInfo &info)
 	std::vector<uint32_t> ifindexes;
 	for (uint32_t i = 0; i < given.Length(); i++)
 		ifindexes.push_back(given.Get(i).As<Napi::Number>().Uint32Value());
-	try {
-		loaded_->devices.set_covered(ifindexes);
-	} catch (const Failure &failure) {
-		throw to_error(info.Env(), failure);
-	}
+	with_errors(info.Env(), [&] { loaded_->devices.set_covered(ifindexes); });
 }
 
 Napi::Value KernelTable::row_bound(const Napi::CallbackInfo &info)
@@ -243,7 +141,7 @@ Napi::Value KernelTable::collect(const Napi::CallbackInfo &info)
 		    return Collection{.window = loaded->reader.collect(places), .ledger = std::move(ledger)};
 	    },
 	    [loaded = loaded_](Napi::Env env, Collection &collection) {
-		    return collection_object(env, *loaded, collection);
+		    return collection_object(env, loaded->reader.endpoints(), collection);
 	    });
 }
 

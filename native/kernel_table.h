@@ -4,19 +4,19 @@
 
 #include <memory>
 
-#include <napi.h>
-
 #include "device_table.h"
 #include "flow_reader.h"
 #include "hooks.h"
+#include "javascript.h"
 #include "loader.h"
 
-namespace weir {
+namespace weir
+{
 
 // What is loaded; shared with work that is under way, so that closing never pulls it away.
 struct Loaded {
 	Loaded(const LoadOptions &options, uint32_t idle_windows)
-	    : object(options), reader(object, idle_windows),
+	    : object(options), reader(object, options.max_slots, idle_windows),
 	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger"))
 	{
 	}
@@ -26,7 +26,8 @@ struct Loaded {
 	Hooks hooks;
 };
 
-class KernelTable : public Napi::ObjectWrap<KernelTable> {
+class KernelTable : public Napi::ObjectWrap<KernelTable>
+{
       public:
 	// open(options) -> Promise<KernelTable>
 	static Napi::Value open(const Napi::CallbackInfo &info);
@@ -37,6 +38,7 @@ class KernelTable : public Napi::ObjectWrap<KernelTable> {
 	Napi::Value program_ids(const Napi::CallbackInfo &info);
 	void attach(const Napi::CallbackInfo &info);
 	void detach(const Napi::CallbackInfo &info);
+	void release_device(uint32_t ifindex);
 	void set_covered(const Napi::CallbackInfo &info);
 	Napi::Value row_bound(const Napi::CallbackInfo &info);
 	Napi::Value collect(const Napi::CallbackInfo &info);

@@ -5,37 +5,64 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <new>
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "../bpf/flow.h"
 #include "failure.h"
 
-namespace weir {
-
-namespace {
-
-// libbpf has one print callback for the process: loads take turns, each with its own text.
-std::mutex load_mutex;
-std::string load_log;
-
-int keep_log(libbpf_print_level level, const char *format, va_list arguments)
+namespace weir
 {
-	if (level == LIBBPF_DEBUG)
+
+namespace
+{
+
+std::mutex load_mutex;
+// Where libbpf's text of this thread goes.
+thread_local std::string *load_log = nullptr;
+
+// libbpf is C: nothing may be thrown through it.
+int keep_log(libbpf_print_level level, const char *format, va_list arguments) noexcept
+{
+	if (level == LIBBPF_DEBUG || load_log == nullptr)
 		return 0;
-	va_list again;
-	va_copy(again, arguments);
-	const int length = std::vsnprintf(nullptr, 0, format, arguments);
-	if (length > 0) {
-		std::string text(static_cast<size_t>(length) + 1, '\0');
-		std::vsnprintf(text.data(), text.size(), format, again);
-		text.pop_back();
-		load_log += text;
+	char *text = nullptr;
+	const int length = ::vasprintf(&text, format, arguments);
+	if (length < 0)
+		return 0;
+	try {
+		load_log->append(text, static_cast<size_t>(length));
+	} catch (const std::bad_alloc &) {
+		load_log = nullptr; // the text ends here
 	}
-	va_end(again);
+	std::free(text);
 	return 0;
 }
+
+// libbpf has one print callback for the process, and this addon may be unloaded before libbpf is: loads take turns, and
+// each puts back what was there.
+class LogKeeper
+{
+      public:
+	explicit LogKeeper(std::string &log) : guard_(load_mutex), previous_(libbpf_set_print(keep_log))
+	{
+		load_log = &log;
+	}
+	~LogKeeper()
+	{
+		load_log = nullptr;
+		libbpf_set_print(previous_);
+	}
+	LogKeeper(const LogKeeper &) = delete;
+	LogKeeper &operator=(const LogKeeper &) = delete;
+
+      private:
+	const std::lock_guard<std::mutex> guard_;
+	const libbpf_print_fn_t previous_;
+};
 
 std::string last_lines(const std::string &text, int count)
 {
@@ -55,7 +82,7 @@ std::string last_lines(const std::string &text, int count)
 std::string describe_rejection(const std::string &log)
 {
 	char path[] = "/tmp/weir-verifier-XXXXXX.log";
-	const int file = ::mkstemps(path, 4);
+	const int file = ::mkostemps(path, 4, O_CLOEXEC);
 	std::string where = "the full log could not be written";
 	if (file >= 0) {
 		if (::write(file, log.data(), log.size()) == static_cast<ssize_t>(log.size()))
@@ -96,13 +123,12 @@ void size_maps(bpf_object *object, uint32_t slots)
 
 BpfObject::BpfObject(const LoadOptions &options)
 {
-	const std::lock_guard<std::mutex> guard(load_mutex);
-	load_log.clear();
-	libbpf_set_print(keep_log);
+	std::string log;
+	const LogKeeper keeper(log);
 
 	object_.reset(bpf_object__open_file(options.object_path.c_str(), nullptr));
 	if (!object_)
-		throw Failure("bpf_object__open_file " + options.object_path, errno, load_log);
+		throw Failure("bpf_object__open_file " + options.object_path, errno, log);
 	size_maps(object_.get(), options.max_slots);
 
 	auto *settings = globals_of<flow_settings>(object_.get(), ".rodata.settings");
@@ -118,9 +144,9 @@ BpfObject::BpfObject(const LoadOptions &options)
 
 	const int error = bpf_object__load(object_.get());
 	if (error) {
-		const bool rejected = load_log.find("BEGIN PROG LOAD LOG") != std::string::npos;
+		const bool rejected = log.find("BEGIN PROG LOAD LOG") != std::string::npos;
 		throw Failure(rejected ? "bpf_prog_load" : "bpf_object__load", -error,
-			      rejected ? describe_rejection(load_log) : last_lines(load_log, 4));
+			      rejected ? describe_rejection(log) : last_lines(log, 4));
 	}
 }
 

@@ -11,7 +11,8 @@
 
 #include <bpf/libbpf.h>
 
-namespace weir {
+namespace weir
+{
 
 struct LoadOptions {
 	std::string object_path;
@@ -20,7 +21,8 @@ struct LoadOptions {
 	std::optional<std::vector<uint8_t>> protocols;
 };
 
-class BpfObject {
+class BpfObject
+{
       public:
 	// Throws Failure; when the verifier refuses, detail holds its last lines and the path of the whole log.
 	explicit BpfObject(const LoadOptions &options);

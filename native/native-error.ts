@@ -3,8 +3,11 @@
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { type ErrorCode, WeirError } from '../core/errors.ts';
+import { type Capability, missingCapabilities, neededCapabilities } from './capabilities.ts';
 
-const { EPERM, EACCES, EINVAL, ENOENT, ENODEV, EEXIST, ENOSYS, EOPNOTSUPP } = constants.errno;
+const { EPERM, EACCES, EINVAL, ENOENT, ENODEV, EEXIST, ENOSYS, EOPNOTSUPP, ENOMEM, EMFILE, ENFILE } = constants.errno;
+/** Of the kernel only, where a machine cannot translate a program; not in errno(3). */
+const ENOTSUPP = 524;
 
 /** Thrown by the addon: see native/async.h. */
 interface NativeFailure extends Error {
@@ -16,31 +19,42 @@ interface NativeFailure extends Error {
 interface Explanation {
   readonly code: ErrorCode;
   readonly fix: string;
+  /** What the errno does not say. */
+  readonly reason?: string;
+  /** In place of what libbpf said. */
+  readonly detail?: string;
 }
-
-const CAPABILITIES = 'run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON';
 
 /** A WeirError stays as it is; anything else that is not the addon's is a bug and stays as it is, too. */
 export function nativeError(error: unknown): unknown {
   if (!isNativeFailure(error)) return error;
-  const { code, fix } = explain(error);
+  const { code, fix, reason, detail = error.detail.trim() } = explain(error);
   const name = error.errno > 0 ? ` (${getSystemErrorName(-error.errno)})` : '';
-  const detail = error.detail.trim();
-  return new WeirError(code, `${error.message}${name}${detail === '' ? '' : `\n${detail}`}`, {
-    place: error.call.split(' ')[0] ?? error.call,
-    fix,
-    cause: error,
-  });
+  const what = `${error.message}${name}${reason === undefined ? '' : `: ${reason}`}`;
+  return new WeirError(code, detail === '' ? what : `${what}\n${detail}`, { fix, cause: error });
 }
 
 function isNativeFailure(error: unknown): error is NativeFailure {
   return error instanceof Error && 'call' in error && 'errno' in error && 'detail' in error;
 }
 
+/** What a call ran out of, whichever it was. */
+const shortages: ReadonlyMap<number, string> = new Map([
+  [ENOMEM, 'lower cache_max_flows, or give the process or its container more memory'],
+  [EMFILE, 'let the process open more files: ulimit -n, or LimitNOFILE of its service'],
+  [ENFILE, 'let the system open more files: sysctl fs.file-max'],
+]);
+
 function explain({ call, errno, detail }: NativeFailure): Explanation {
-  if (errno === EPERM || (errno === EACCES && !call.startsWith('bpf_prog_load'))) {
-    return { code: 'kernel/permission', fix: CAPABILITIES };
-  }
+  // First, since without a free descriptor the capabilities cannot be read.
+  const shortage = shortages.get(errno);
+  if (shortage !== undefined) return { code: 'kernel/call', fix: shortage };
+  const missing = missingCapabilities();
+  // Without CAP_PERFMON the verifier refuses arithmetic on pointers, as if the program were wrong. A file that cannot be
+  // opened has nothing to do with capabilities.
+  const verifier = call.startsWith('bpf_prog_load') && !missing.includes('CAP_PERFMON');
+  const refused = errno === EACCES && !verifier && !call.startsWith('bpf_object__open_file');
+  if (errno === EPERM || refused) return explainPermission(missing, detail);
   if (call.startsWith('bpf_object__open_file') || call.startsWith('map ') || call.startsWith('program ')) {
     return { code: 'native/object', fix: 'build it with `npm run build:bpf`' };
   }
@@ -53,11 +67,31 @@ function explain({ call, errno, detail }: NativeFailure): Explanation {
   if (call.startsWith('bpf_prog_load')) {
     return { code: 'kernel/program-rejected', fix: 'report it with the log file and the kernel version (uname -r)' };
   }
-  if (errno === EINVAL || errno === ENOSYS || errno === EOPNOTSUPP) {
+  if (errno === EINVAL || errno === ENOSYS || errno === EOPNOTSUPP || errno === ENOTSUPP) {
     return { code: 'kernel/unsupported', fix: 'Weir needs Linux 6.6 or later, built with CONFIG_BPF_SYSCALL' };
   }
   return { code: 'kernel/call', fix: detail === '' ? 'see the error name in errno(3)' : 'see the text above' };
 }
+
+/** libbpf guesses at memory limits and kernel options here, so of its text only the name of the log file stays. */
+function explainPermission(missing: readonly Capability[], text: string): Explanation {
+  const code = 'kernel/permission';
+  const detail = text.split('\n').findLast((line) => line.startsWith('full log in ')) ?? '';
+  if (missing.length === 0) {
+    return {
+      code,
+      detail,
+      fix: 'every capability is there: seccomp, the kernel lockdown or a user namespace forbids it',
+    };
+  }
+  const fix =
+    process.geteuid?.() === 0
+      ? `give this process ${listed(missing)}, such as with --cap-add of the container`
+      : `run as root, or with ${listed(neededCapabilities)}`;
+  return { code, detail, fix, reason: `the process lacks ${listed(missing)}` };
+}
+
+const listed = (names: readonly string[]) => new Intl.ListFormat('en-GB').format(names);
 
 function explainAttach(errno: number): Explanation {
   if (errno === ENODEV || errno === ENOENT) {

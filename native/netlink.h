@@ -6,15 +6,16 @@
 #include <string>
 #include <vector>
 
-namespace weir {
+namespace weir
+{
 
 struct NetworkInterface {
 	uint32_t index = 0;
 	std::string name;
-	std::string kind;    // IFLA_INFO_KIND; empty for hardware
-	uint32_t master = 0; // IFLA_MASTER
-	uint32_t lower = 0;  // IFLA_LINK, where it is in this namespace
-	uint32_t flags = 0;  // IFF_*
+	std::string kind;	// IFLA_INFO_KIND; empty for hardware
+	uint32_t master = 0;	// IFLA_MASTER
+	uint32_t lower = 0;	// IFLA_LINK, where it is in this namespace
+	uint32_t flags = 0;	// IFF_*
 	uint16_t link_type = 0; // ARPHRD_*
 };
 

@@ -7,23 +7,26 @@
 
 #include "../bpf/flow.h"
 
-namespace weir {
+namespace weir
+{
 
 struct OverflowFlow {
 	flow_key key;
 	flow_amount amount;
 };
 
-class Overflow {
+class Overflow
+{
       public:
-	Overflow(int first_descriptor, int second_descriptor) : descriptors_{first_descriptor, second_descriptor}
-	{
-	}
+	Overflow(int first_descriptor, int second_descriptor) : descriptors_{first_descriptor, second_descriptor} {}
 	// Appends what is in the map in use to `flows` and leaves the map empty. Waits for running programs when there
 	// is anything. Throws Failure: what had left the map by then is in `flows`, the rest comes with the next call.
 	void drain(flow_control &control, std::vector<OverflowFlow> &flows) const;
 
       private:
+	// Of a generation that no program writes to.
+	void empty(uint32_t generation, flow_control &control, std::vector<OverflowFlow> &flows) const;
+
 	int descriptors_[2];
 };
 

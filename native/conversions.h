@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// What crosses between JavaScript and the table: columns one way, what a collect found the other. The shapes and units
+// are those of index.ts, where what comes in was checked.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "../bpf/flow.h"
+#include "device_table.h"
+#include "interner.h"
+#include "javascript.h"
+#include "window.h"
+
+namespace weir
+{
+
+inline uint32_t number_of(const Napi::Object &object, const char *key)
+{
+	return object.Get(key).As<Napi::Number>().Uint32Value();
+}
+
+inline flow_direction direction_of(const Napi::Value &value)
+{
+	return value.As<Napi::String>().Utf8Value() == "ingress" ? FLOW_INGRESS : FLOW_EGRESS;
+}
+
+template <typename Element>
+Element *elements_of(const Napi::Object &columns, const char *name)
+{
+	return columns.Get(name).As<Napi::TypedArrayOf<Element>>().Data();
+}
+
+inline Columns columns_of(const Napi::Object &columns)
+{
+	return {
+	    .capacity = number_of(columns, "capacity"),
+	    .src = elements_of<uint32_t>(columns, "src"),
+	    .dst = elements_of<uint32_t>(columns, "dst"),
+	    .src_port = elements_of<uint16_t>(columns, "srcPort"),
+	    .dst_port = elements_of<uint16_t>(columns, "dstPort"),
+	    .transport = elements_of<uint8_t>(columns, "transport"),
+	    .direction = elements_of<uint8_t>(columns, "direction"),
+	    .iface = elements_of<uint16_t>(columns, "iface"),
+	    .initiator = elements_of<uint8_t>(columns, "initiator"),
+	    .bytes = elements_of<double>(columns, "bytes"),
+	    .packets = elements_of<double>(columns, "packets"),
+	};
+}
+
+inline Napi::Object amount_object(Napi::Env env, const flow_amount &amount)
+{
+	Napi::Object object = Napi::Object::New(env);
+	object.Set("bytes", static_cast<double>(amount.bytes));
+	object.Set("packets", static_cast<double>(amount.packets));
+	return object;
+}
+
+inline const char *direction_name(uint32_t direction)
+{
+	return direction == FLOW_INGRESS ? "ingress" : "egress";
+}
+
+inline Napi::Object ledger_object(Napi::Env env, const LedgerEntry &entry)
+{
+	const auto amount = [&](ledger_reason reason) { return amount_object(env, entry.amounts.amounts[reason]); };
+	Napi::Object filtered = Napi::Object::New(env), lost = Napi::Object::New(env), row = Napi::Object::New(env);
+	filtered.Set("protocol", amount(FILTERED_PROTOCOL));
+	filtered.Set("not_ip", amount(FILTERED_NOT_IP));
+	filtered.Set("counted_elsewhere", amount(FILTERED_COUNTED_ELSEWHERE));
+	lost.Set("table_full", amount(LOST_TABLE_FULL));
+	lost.Set("malformed", amount(LOST_MALFORMED));
+	row.Set("iface", entry.iface);
+	row.Set("direction", direction_name(entry.direction));
+	row.Set("filtered", filtered);
+	row.Set("lost", lost);
+	return row;
+}
+
+struct Collection {
+	Window window;
+	std::vector<LedgerEntry> ledger;
+};
+
+inline Napi::Value collection_object(Napi::Env env, const std::vector<Address> &endpoints, const Collection &collection)
+{
+	const Window &window = collection.window;
+	const size_t first = window.first_new_endpoint, added = endpoints.size() - first;
+	auto addresses = Napi::Uint8Array::New(env, added * sizeof(Address));
+	if (added > 0)
+		std::memcpy(addresses.Data(), endpoints[first].data(), added * sizeof(Address));
+
+	Napi::Array sums = Napi::Array::New(env);
+	for (const auto &[place, amount] : window.sums) {
+		Napi::Object sum = amount_object(env, amount);
+		sum.Set("iface", place >> 1);
+		sum.Set("direction", direction_name(place & 1));
+		sums.Set(sums.Length(), sum);
+	}
+	Napi::Array ledger = Napi::Array::New(env);
+	for (const LedgerEntry &entry : collection.ledger)
+		ledger.Set(ledger.Length(), ledger_object(env, entry));
+
+	Napi::Object result = Napi::Object::New(env);
+	result.Set("rows", static_cast<double>(window.rows));
+	result.Set("complete", window.complete);
+	result.Set("newEndpoints", addresses);
+	result.Set("sums", sums);
+	result.Set("ledger", ledger);
+	result.Set("slots", window.slots);
+	result.Set("usedSlots", window.used_slots);
+	result.Set("overflowFlows", static_cast<double>(window.overflow_flows));
+	result.Set("scanNs", static_cast<double>(window.scan_ns));
+	return result;
+}
+
+} // namespace weir

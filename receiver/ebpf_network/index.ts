@@ -70,7 +70,7 @@ async function startCounting(
   source: Kernel,
 ): Promise<Running> {
   const { id, logger, clock, metrics } = host;
-  const { attachments, covered } = selectInterfaces(source.listInterfaces(), {
+  const { attachments, covered, unreadable } = selectInterfaces(source.listInterfaces(), {
     include: config.interfaces,
     exclude: config.exclude_interfaces,
     direction: config.direction,
@@ -94,6 +94,10 @@ async function startCounting(
   const parts = { table, consumer, ledger, coverage, clock, logger, metrics };
   const collector = createCollector({ receiver: id, ...parts, intervalMs, origin });
   await attachAll(table, attachments, covered);
+  if (unreadable.length > 0) {
+    const interfaces = unreadable.map(({ name }) => name);
+    logger.warn('Not counting on interfaces whose packets have no Ethernet header.', { interfaces });
+  }
   logger.info('Counting on interfaces.', {
     interfaces: [...interfaceNames.values()],
     'beyla.ip': origin.agentAddress,

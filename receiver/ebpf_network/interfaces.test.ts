@@ -185,3 +185,18 @@ test('two interfaces with the same lower 16 bits of their index are a conflict',
 test('a conflict with an interface that is not counted does not matter', (t) => {
   t.notThrows(() => select([eth0, device(2 + 65_536, 'veth9')], { exclude: ['veth9'] }));
 });
+
+test('leaves out devices whose packets have no Ethernet header, and says which', (t) => {
+  const tun = device(7, 'tun0', { kind: 'tun', linkType: 65534 });
+  const eth0 = device(2, 'eth0');
+  const { attachments, unreadable } = selectInterfaces([lo, eth0, tun], rules({}));
+  t.deepEqual(
+    attachments.map(({ iface }) => iface.name).filter((name) => name !== 'lo'),
+    ['eth0'],
+  );
+  t.deepEqual(
+    unreadable.map(({ name }) => name),
+    ['tun0'],
+  );
+  t.throws(() => selectInterfaces([tun], rules({})), { message: /tun0 \(no Ethernet header\)/ });
+});

@@ -26,12 +26,19 @@ export interface InterfaceSelection {
   readonly attachments: readonly Attachment[];
   /** Indexes of devices whose packets were counted when they came in, so that they are not counted on leaving. */
   readonly covered: readonly number[];
+  /** Devices that were wanted, but whose packets have no Ethernet header: the programs do not read them. */
+  readonly unreadable: readonly NetworkInterface[];
 }
+
+/** ARPHRD_ETHER and ARPHRD_LOOPBACK; tun, ipip and wireguard devices have others. */
+const ETHERNET_LINK_TYPES = new Set([1, 772]);
 
 /** Devices that pass on what their ports carry. */
 const masterKinds = new Set(['bridge', 'bond', 'team', 'vrf', 'openvswitch']);
 /** Devices that are a view of the device they stand on: a packet goes through both. Tunnels make a packet of their own. */
 const upperKinds = new Set(['vlan', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap']);
+
+const hasEthernetHeader = ({ linkType }: NetworkInterface) => ETHERNET_LINK_TYPES.has(linkType);
 
 const isLeaf = ({ kind }: NetworkInterface) => !masterKinds.has(kind) && !upperKinds.has(kind);
 
@@ -40,14 +47,16 @@ export function selectInterfaces(all: readonly NetworkInterface[], rules: Interf
     if (exact !== undefined && !all.some(({ name }) => name === exact)) throw missing(exact, position, all, rules);
   }
   const excluded = (name: string) => rules.exclude.some((pattern) => pattern.matches(name));
-  const wanted = all.filter(({ name }) => !excluded(name) && matchesAny(rules.include, name));
+  const named = all.filter(({ name }) => !excluded(name) && matchesAny(rules.include, name));
+  const wanted = named.filter(hasEthernetHeader);
+  const unreadable = named.filter((iface) => !hasEthernetHeader(iface));
   const chosen = wanted.filter((iface) => isLeaf(iface) || standsAlone(iface, wanted, all, rules));
   const attachments = chosen
     .map((iface) => ({ iface, directions: directionsOf(iface, rules.direction) }))
     .filter(({ directions }) => directions.length > 0);
   if (attachments.length === 0) throw nothingLeft(all, rules, excluded);
   refuseSharedIndexes(attachments, rules);
-  return { attachments, covered: coveredBy(attachments, all) };
+  return { attachments, covered: coveredBy(attachments, all), unreadable };
 }
 
 function matchesAny(patterns: readonly NamePattern[], name: string): boolean {
@@ -140,6 +149,7 @@ function nothingLeft(
   const why = (iface: NetworkInterface) => {
     if (excluded(iface.name)) return 'excluded';
     if (!matchesAny(include, iface.name)) return 'not in interfaces';
+    if (!hasEthernetHeader(iface)) return 'no Ethernet header';
     if (iface.loopback) return `no ${direction} on the loopback`;
     return iface.kind;
   };

@@ -41,12 +41,22 @@ function attached(namespace: NetworkNamespace): string {
  */
 function heldBy(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fdinfo`).flatMap((descriptor) => {
-    const info = readFileSync(`/proc/${pid}/fdinfo/${descriptor}`, 'utf8');
+    const info = textOf(`/proc/${pid}/fdinfo/${descriptor}`);
     return ['prog', 'link'].flatMap((kind) => {
       const id = new RegExp(`^${kind}_id:\\s*(\\d+)$`, 'm').exec(info)?.[1];
       return id === undefined ? [] : [`${kind} ${id}`];
     });
   });
+}
+
+/** Empty for a descriptor that was closed between being listed and being read. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
 }
 
 function exists(held: string): boolean {

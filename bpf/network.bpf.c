@@ -19,5 +19,20 @@ int network_egress(struct __sk_buff *skb)
 	return NEXT_PROGRAM;
 }
 
+/* For devices whose frames start at the IP header: tun, wireguard, ipip and the like. */
+SEC("tc")
+int network_ingress_l3(struct __sk_buff *skb)
+{
+	count_frame(skb, FLOW_INGRESS, 0);
+	return NEXT_PROGRAM;
+}
+
+SEC("tc")
+int network_egress_l3(struct __sk_buff *skb)
+{
+	count_frame(skb, FLOW_EGRESS, 0);
+	return NEXT_PROGRAM;
+}
+
 /* The kernel knows only the first of the two licences. */
 char program_license[] SEC("license") = "GPL";

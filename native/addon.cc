@@ -28,6 +28,7 @@ Napi::Value interfaces(const Napi::CallbackInfo &info)
 		object.Set("lower", link.lower);
 		object.Set("loopback", (link.flags & IFF_LOOPBACK) != 0);
 		object.Set("up", (link.flags & IFF_UP) != 0);
+		object.Set("pointToPoint", (link.flags & IFF_POINTOPOINT) != 0 && (link.flags & IFF_BROADCAST) == 0);
 		object.Set("linkType", link.link_type);
 		result.Set(result.Length(), object);
 	}

@@ -24,11 +24,15 @@ export interface NetworkInterface {
   readonly lower: number;
   readonly loopback: boolean;
   readonly up: boolean;
+  /** Has one peer, which need not be named in each packet. */
+  readonly pointToPoint: boolean;
   /** ARPHRD type: 1 Ethernet, 772 loopback, 65534 no link-layer header. */
   readonly linkType: number;
 }
 
 export type HookDirection = 'ingress' | 'egress';
+/** What the frames of a device begin with. */
+export type FrameStart = 'ethernet' | 'ip';
 
 export interface KernelTableOptions {
   /** Flows that fit; slots are twice this, rounded up to a power of two. */
@@ -77,8 +81,8 @@ export interface Collected {
 export interface KernelTable {
   /** Kernel ids of the loaded programs. */
   readonly programIds: Readonly<Record<string, number>>;
-  /** Attaches the counting program; gone with the process. Throws interface/missing, kernel/permission... */
-  attach(iface: { readonly index: number; readonly name: string }, direction: HookDirection): void;
+  /** Attaches the program for such frames (default: ethernet); gone with the process. Throws interface/missing... */
+  attach(iface: { readonly index: number; readonly name: string }, direction: HookDirection, start?: FrameStart): void;
   detach(index: number, direction: HookDirection): void;
   /** Interfaces whose ingress is counted (or masters all of whose ports are): forwarded packets from them are not. */
   setCovered(indexes: readonly number[]): void;
@@ -113,7 +117,7 @@ interface Addon {
 
 interface AddonTable {
   programIds(): Record<string, number>;
-  attach(index: number, name: string, direction: HookDirection): void;
+  attach(index: number, name: string, direction: HookDirection, framesStartAtIp: boolean): void;
   detach(index: number, direction: HookDirection): void;
   setCovered(indexes: readonly number[]): void;
   rowBound(): number;
@@ -201,9 +205,9 @@ function kernelTable(table: AddonTable, maxSlots: number): KernelTable {
 
   return {
     programIds: call(() => table.programIds()),
-    attach: (iface, direction) =>
+    attach: (iface, direction, frameStart = 'ethernet') =>
       whileOpen(() => {
-        table.attach(interfaceIndex(iface.index), iface.name, direction);
+        table.attach(interfaceIndex(iface.index), iface.name, direction, frameStart === 'ip');
       }),
     detach: (index, direction) => whileOpen(() => table.detach(interfaceIndex(index), direction)),
     setCovered: (indexes) => whileOpen(() => table.setCovered(indexes.map(interfaceIndex))),

@@ -34,6 +34,7 @@ test.serial('the loopback is known as such', (t) => {
     lower: 0,
     loopback: true,
     up: true,
+    pointToPoint: false,
     linkType: 772,
   });
 });
@@ -85,8 +86,8 @@ test.serial('a tunnel without Ethernet headers has another link type', (t) => {
   } catch {
     return void t.pass('the kernel has no tun');
   }
-  t.like(named('tun0'), { kind: 'tun', linkType: 65_534, lower: 0 });
-  t.like(named('tap0'), { kind: 'tun', linkType: 1 });
+  t.like(named('tun0'), { kind: 'tun', linkType: 65_534, pointToPoint: true, lower: 0 });
+  t.like(named('tap0'), { kind: 'tun', linkType: 1, pointToPoint: false });
 });
 
 test.serial('lists every interface once, however many and whatever comes and goes meanwhile', async (t) => {

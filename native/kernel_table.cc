@@ -22,6 +22,14 @@ Napi::FunctionReference &constructor_of(Napi::Env env)
 	return *constructor;
 }
 
+// The program for a direction of a device, by where its frames start.
+const char *program_for(flow_direction direction, bool frames_start_at_ip)
+{
+	if (frames_start_at_ip)
+		return direction == FLOW_INGRESS ? "network_ingress_l3" : "network_egress_l3";
+	return direction == FLOW_INGRESS ? "network_ingress" : "network_egress";
+}
+
 } // namespace
 
 void KernelTable::define(Napi::Env env)
@@ -81,12 +89,12 @@ Napi::Value KernelTable::program_ids(const Napi::CallbackInfo &info)
 	return ids;
 }
 
-// attach(ifindex, name, direction)
+// attach(ifindex, name, direction, framesStartAtIp)
 void KernelTable::attach(const Napi::CallbackInfo &info)
 {
 	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
 	const flow_direction direction = direction_of(info[2]);
-	const char *program = direction == FLOW_INGRESS ? "network_ingress" : "network_egress";
+	const char *program = program_for(direction, info[3].As<Napi::Boolean>());
 	const std::string name = info[1].As<Napi::String>().Utf8Value();
 	with_errors(info.Env(), [&] {
 		loaded_->devices.add(ifindex);

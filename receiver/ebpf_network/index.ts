@@ -95,8 +95,8 @@ async function startCounting(
   const collector = createCollector({ receiver: id, ...parts, intervalMs, origin });
   await attachAll(table, attachments, covered);
   if (unreadable.length > 0) {
-    const interfaces = unreadable.map(({ name }) => name);
-    logger.warn('Not counting on interfaces whose packets have no Ethernet header.', { interfaces });
+    const interfaces = unreadable.map(({ name, linkType }) => `${name} (${linkType})`);
+    logger.warn('Not counting on interfaces of an unknown link type.', { interfaces });
   }
   logger.info('Counting on interfaces.', {
     interfaces: [...interfaceNames.values()],
@@ -138,8 +138,8 @@ async function attachAll(table: KernelTable, attachments: readonly Attachment[],
   try {
     // Before the first program counts: what is forwarded must not count twice.
     table.setCovered(covered);
-    for (const { iface, directions } of attachments) {
-      for (const direction of directions) table.attach(iface, direction);
+    for (const { iface, directions, frameStart } of attachments) {
+      for (const direction of directions) table.attach(iface, direction, frameStart);
     }
   } catch (error) {
     await table.close();

@@ -5,7 +5,18 @@ import { type InterfaceRules, selectInterfaces } from './interfaces.ts';
 import { parseNamePattern } from './name-pattern.ts';
 
 function device(index: number, name: string, more: Partial<NetworkInterface> = {}): NetworkInterface {
-  return { index, name, kind: '', master: 0, lower: 0, loopback: false, up: true, linkType: 1, ...more };
+  return {
+    index,
+    name,
+    kind: '',
+    master: 0,
+    lower: 0,
+    loopback: false,
+    up: true,
+    pointToPoint: false,
+    linkType: 1,
+    ...more,
+  };
 }
 
 const lo = device(1, 'lo', { loopback: true, linkType: 772 });
@@ -186,17 +197,31 @@ test('a conflict with an interface that is not counted does not matter', (t) => 
   t.notThrows(() => select([eth0, device(2 + 65_536, 'veth9')], { exclude: ['veth9'] }));
 });
 
-test('leaves out devices whose packets have no Ethernet header, and says which', (t) => {
-  const tun = device(7, 'tun0', { kind: 'tun', linkType: 65534 });
-  const eth0 = device(2, 'eth0');
-  const { attachments, unreadable } = selectInterfaces([lo, eth0, tun], rules({}));
-  t.deepEqual(
-    attachments.map(({ iface }) => iface.name).filter((name) => name !== 'lo'),
-    ['eth0'],
-  );
-  t.deepEqual(
-    unreadable.map(({ name }) => name),
-    ['tun0'],
-  );
-  t.throws(() => selectInterfaces([tun], rules({})), { message: /tun0 \(no Ethernet header\)/ });
+const linkTypes: [string, Partial<NetworkInterface>, 'ethernet' | 'ip' | undefined][] = [
+  ['hardware', { linkType: 1 }, 'ethernet'],
+  ['tun or wireguard', { linkType: 65_534 }, 'ip'],
+  ['ipip', { linkType: 768, pointToPoint: true }, 'ip'],
+  ['ip6tnl', { linkType: 769 }, 'ip'],
+  ['sit', { linkType: 776 }, 'ip'],
+  ['PPP', { linkType: 512, pointToPoint: true }, 'ip'],
+  ['mobile broadband', { linkType: 519 }, 'ip'],
+  ['GRE with one peer', { linkType: 778, pointToPoint: true }, 'ip'],
+  ['GRE with any peer', { linkType: 778 }, undefined],
+  ['GRE over IPv6 with any peer', { linkType: 823 }, undefined],
+  ['CAN', { linkType: 280 }, undefined],
+];
+
+for (const [title, more, frameStart] of linkTypes) {
+  test(`a device of the link type of ${title} is read from ${frameStart ?? 'nowhere'} on`, (t) => {
+    const { attachments, unreadable } = selectInterfaces([eth0, device(7, 'x0', more)], rules({}));
+    t.is(attachments.find(({ iface }) => iface.name === 'x0')?.frameStart, frameStart);
+    t.deepEqual(
+      unreadable.map(({ name }) => name),
+      frameStart === undefined ? ['x0'] : [],
+    );
+  });
+}
+
+test('no interface left names the link type that is not known', (t) => {
+  t.regex(failure(t, [device(7, 'can0', { linkType: 280 })], {}).message, /can0 \(unknown link type 280\)/);
 });

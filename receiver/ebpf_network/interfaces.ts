@@ -4,7 +4,7 @@
  */
 
 import { WeirError } from '../../core/errors.ts';
-import type { HookDirection, NetworkInterface } from '../../native/index.ts';
+import type { FrameStart, HookDirection, NetworkInterface } from '../../native/index.ts';
 import type { NamePattern } from './name-pattern.ts';
 
 export interface InterfaceRules {
@@ -20,25 +20,41 @@ export interface InterfaceRules {
 export interface Attachment {
   readonly iface: NetworkInterface;
   readonly directions: readonly HookDirection[];
+  readonly frameStart: FrameStart;
 }
 
 export interface InterfaceSelection {
   readonly attachments: readonly Attachment[];
   /** Indexes of devices whose packets were counted when they came in, so that they are not counted on leaving. */
   readonly covered: readonly number[];
-  /** Devices that were wanted, but whose packets have no Ethernet header: the programs do not read them. */
+  /** Devices that were wanted, but of a link type whose frames the programs do not know. */
   readonly unreadable: readonly NetworkInterface[];
 }
 
-/** ARPHRD_ETHER and ARPHRD_LOOPBACK; tun, ipip and wireguard devices have others. */
-const ETHERNET_LINK_TYPES = new Set([1, 772]);
+/** What frames begin with, by ARPHRD type: include/uapi/linux/if_arp.h. */
+const FRAME_STARTS: ReadonlyMap<number, FrameStart> = new Map([
+  [1, 'ethernet'],
+  [772, 'ethernet'], // loopback
+  [512, 'ip'], // PPP: its header comes and goes below the programs
+  [519, 'ip'], // mobile broadband
+  [768, 'ip'], // ipip, vti
+  [769, 'ip'], // ip6tnl, vti6
+  [776, 'ip'], // sit
+  [65_534, 'ip'], // tun, wireguard, xfrm
+]);
+/** gre and ip6gre: with one peer as above; without, each frame begins with the tunnel's own headers, of any length. */
+const GRE_LINK_TYPES = new Set([778, 823]);
 
 /** Devices that pass on what their ports carry. */
 const masterKinds = new Set(['bridge', 'bond', 'team', 'vrf', 'openvswitch']);
 /** Devices that are a view of the device they stand on: a packet goes through both. Tunnels make a packet of their own. */
 const upperKinds = new Set(['vlan', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap']);
 
-const hasEthernetHeader = ({ linkType }: NetworkInterface) => ETHERNET_LINK_TYPES.has(linkType);
+/** Undefined where it is not known. */
+function frameStartOf({ linkType, pointToPoint }: NetworkInterface): FrameStart | undefined {
+  if (GRE_LINK_TYPES.has(linkType)) return pointToPoint ? 'ip' : undefined;
+  return FRAME_STARTS.get(linkType);
+}
 
 const isLeaf = ({ kind }: NetworkInterface) => !masterKinds.has(kind) && !upperKinds.has(kind);
 
@@ -48,11 +64,15 @@ export function selectInterfaces(all: readonly NetworkInterface[], rules: Interf
   }
   const excluded = (name: string) => rules.exclude.some((pattern) => pattern.matches(name));
   const named = all.filter(({ name }) => !excluded(name) && matchesAny(rules.include, name));
-  const wanted = named.filter(hasEthernetHeader);
-  const unreadable = named.filter((iface) => !hasEthernetHeader(iface));
+  const wanted = named.filter((iface) => frameStartOf(iface) !== undefined);
+  const unreadable = named.filter((iface) => frameStartOf(iface) === undefined);
   const chosen = wanted.filter((iface) => isLeaf(iface) || standsAlone(iface, wanted, all, rules));
   const attachments = chosen
-    .map((iface) => ({ iface, directions: directionsOf(iface, rules.direction) }))
+    .map((iface) => ({
+      iface,
+      directions: directionsOf(iface, rules.direction),
+      frameStart: frameStartOf(iface) ?? 'ethernet',
+    }))
     .filter(({ directions }) => directions.length > 0);
   if (attachments.length === 0) throw nothingLeft(all, rules, excluded);
   refuseSharedIndexes(attachments, rules);
@@ -149,7 +169,7 @@ function nothingLeft(
   const why = (iface: NetworkInterface) => {
     if (excluded(iface.name)) return 'excluded';
     if (!matchesAny(include, iface.name)) return 'not in interfaces';
-    if (!hasEthernetHeader(iface)) return 'no Ethernet header';
+    if (frameStartOf(iface) === undefined) return `unknown link type ${iface.linkType}`;
     if (iface.loopback) return `no ${direction} on the loopback`;
     return iface.kind;
   };

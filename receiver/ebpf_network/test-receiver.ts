@@ -20,6 +20,7 @@ const eth0: NetworkInterface = {
   lower: 0,
   loopback: false,
   up: true,
+  pointToPoint: false,
   linkType: 1,
 };
 

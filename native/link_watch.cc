@@ -77,9 +77,10 @@ void LinkWatch::close()
 		auto *watch = static_cast<LinkWatch *>(handle->data);
 		if (watch->cleanup_)
 			napi_remove_async_cleanup_hook(watch->cleanup_);
-		watch->socket_ = FileDescriptor();
 		watch->self_.reset();
 	});
+	// Nothing polls it any more.
+	socket_ = FileDescriptor();
 }
 
 // Reads all that is there. Returns whether any interface changed, and which ones went away, to be gone or to come back.

@@ -56,6 +56,7 @@ export function createFollower(options: FollowerOptions): Follower {
     if (indexes.join() === published.join()) return;
     table.setCovered(indexes);
     published = indexes;
+    logger.debug('Packets from these interfaces count as they come in.', { indexes });
   };
 
   /**

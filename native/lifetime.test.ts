@@ -38,7 +38,10 @@ test.serial('a thread may be ended in the middle of any call', async (t) => {
     list: 'for (;;) native.listInterfaces();',
     watch:
       'for (;;) { native.watchInterfaces(() => {}); native.watchInterfaces(() => {}).close(); await table.settle(); }',
-    attach: 'for (;;) await table.attachOffLoop({ index: 1, name: "lo" }, "egress");',
+    attach: `for (;;) {
+      await table.attachOffLoop({ index: 1, name: 'lo' }, 'egress');
+      await table.detachOffLoop(1, 'egress');
+    }`,
   };
   const script = `
     import { once } from 'node:events';

@@ -103,6 +103,15 @@ test('another interface with the same lower 16 bits waits until the rows of the 
   await receiver.stop?.();
 });
 
+test('two that are there with the same lower 16 bits: the second is warned of, and the first counts on', async (t) => {
+  const { table, change, receiver, registry, log } = await running();
+  await change([eth0, veth(2 + 65_536)]);
+  t.deepEqual(table.calls, []);
+  t.true(log.some((line) => line.includes('interfaces eth0 (2) and veth65538 (65538) share the lower 16 bits')));
+  t.notRegex(registry.text(), /attach_failures_total\{receiver="ebpf_network"\} 0$/m);
+  await receiver.stop?.();
+});
+
 test('what the kernel noted before a new name stays with the old one', async (t) => {
   const { table, change, clock, receiver, registry } = await running();
   const some = { bytes: 60, packets: 1 };

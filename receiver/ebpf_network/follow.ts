@@ -10,7 +10,14 @@ import type { KernelTable, NetworkInterface } from '../../native/index.ts';
 import type { Coverage } from './coverage.ts';
 import { interfaceChanges } from './interface-changes.ts';
 import type { InterfaceNames } from './interface-names.ts';
-import { chooseInterfaces, coveredBy, type Hook, type InterfaceRules, type InterfaceSelection } from './interfaces.ts';
+import {
+  chooseInterfaces,
+  coveredBy,
+  type Hook,
+  type InterfaceRules,
+  type InterfaceSelection,
+  sharedIndex,
+} from './interfaces.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface FollowerOptions {
@@ -84,8 +91,12 @@ export function createFollower(options: FollowerOptions): Follower {
     for (const hook of attach) {
       const { iface, direction } = hook;
       if (state === 'stopped') break;
-      // Rows of another interface have its key: it comes when they are out.
-      if (!ready.has(iface)) continue;
+      if (!ready.has(iface)) {
+        // Rows of another interface have its key: it comes when they are out, unless that one is still there.
+        const other = hanging.hooks().find((known) => keyOf(known.iface) === keyOf(iface))?.iface;
+        if (other !== undefined) failures.note(iface, sharedIndex(other, iface, rules));
+        continue;
+      }
       try {
         if (direction === 'ingress') publish([...published, iface.index]);
         await hanging.attach(hook);

@@ -133,20 +133,22 @@ export function coveredBy(hooks: readonly Hook[], all: readonly NetworkInterface
   return [...covered].sort((a, b) => a - b);
 }
 
-/** The flow key holds 16 bits of the index. */
-function refuseSharedIndexes(attachments: readonly Attachment[], { path }: InterfaceRules): void {
+function refuseSharedIndexes(attachments: readonly Attachment[], rules: InterfaceRules): void {
   const byKey = new Map<number, NetworkInterface>();
   for (const { iface } of attachments) {
     const other = byKey.get(iface.index & 0xffff);
-    if (other !== undefined) {
-      const both = `${other.name} (${other.index}) and ${iface.name} (${iface.index})`;
-      throw new WeirError('interface/conflict', `interfaces ${both} share the lower 16 bits of their index`, {
-        path: `${path}::exclude_interfaces`,
-        fix: `put one of them into exclude_interfaces, or create ${iface.name} again to give it another index`,
-      });
-    }
+    if (other !== undefined) throw sharedIndex(other, iface, rules);
     byKey.set(iface.index & 0xffff, iface);
   }
+}
+
+/** The flow key holds 16 bits of the index. */
+export function sharedIndex(other: NetworkInterface, iface: NetworkInterface, { path }: InterfaceRules): WeirError {
+  const both = `${other.name} (${other.index}) and ${iface.name} (${iface.index})`;
+  return new WeirError('interface/conflict', `interfaces ${both} share the lower 16 bits of their index`, {
+    path: `${path}::exclude_interfaces`,
+    fix: `put one of them into exclude_interfaces, or create ${iface.name} again to give it another index`,
+  });
 }
 
 function missing(

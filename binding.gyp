@@ -9,6 +9,7 @@
         "native/grace_period.cc",
         "native/hooks.cc",
         "native/kernel_table.cc",
+        "native/link_watch.cc",
         "native/loader.cc",
         "native/netlink.cc",
         "native/overflow.cc"

@@ -5,6 +5,7 @@
 
 #include "javascript.h"
 #include "kernel_table.h"
+#include "link_watch.h"
 #include "netlink.h"
 
 namespace weir
@@ -40,6 +41,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports)
 	KernelTable::define(env);
 	exports.Set("open", Napi::Function::New(env, KernelTable::open, "open"));
 	exports.Set("listInterfaces", Napi::Function::New(env, interfaces, "listInterfaces"));
+	exports.Set("watchInterfaces", Napi::Function::New(env, LinkWatch::start, "watchInterfaces"));
 	return exports;
 }
 

@@ -27,10 +27,11 @@ void Hooks::attach(int program_descriptor, uint32_t ifindex, const std::string &
 	if (link < 0)
 		throw Failure("bpf_link_create " + name + (direction == FLOW_INGRESS ? " ingress" : " egress"), errno);
 	// In place of the link to a device of the same index that is gone.
-	const std::pair place(ifindex, direction);
 	Link owned(link);
-	links_.erase(place);
-	links_.emplace(place, std::move(owned));
+	const std::lock_guard<std::mutex> guard(mutex_);
+	auto [place, added] = links_.try_emplace({ifindex, direction}, std::move(owned));
+	if (!added)
+		std::swap(place->second, owned);
 }
 
 // Should detaching fail, closing does it.
@@ -42,16 +43,21 @@ Hooks::Link::~Link()
 
 void Hooks::detach(uint32_t ifindex, flow_direction direction)
 {
-	links_.erase({ifindex, direction});
+	std::unique_lock<std::mutex> guard(mutex_);
+	const auto link = links_.extract({ifindex, direction});
+	guard.unlock();
 }
 
 void Hooks::detach_all()
 {
-	links_.clear();
+	std::unique_lock<std::mutex> guard(mutex_);
+	const auto links = std::exchange(links_, {});
+	guard.unlock();
 }
 
 bool Hooks::attached(uint32_t ifindex) const
 {
+	const std::lock_guard<std::mutex> guard(mutex_);
 	return links_.contains({ifindex, FLOW_INGRESS}) || links_.contains({ifindex, FLOW_EGRESS});
 }
 

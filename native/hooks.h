@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where programs hang: one tcx link an interface and direction. The links go with the process.
+// Where programs hang: one tcx link an interface and direction. The links go with the process. Any call from any thread
+// at any time; attaching and detaching wait for the kernel's grace period, some 10 ms.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -31,12 +33,14 @@ class Hooks
 	      public:
 		explicit Link(int descriptor) : descriptor_(descriptor) {}
 		Link(Link &&) = default;
+		Link &operator=(Link &&) = default;
 		~Link();
 
 	      private:
 		FileDescriptor descriptor_;
 	};
 
+	mutable std::mutex mutex_; // never held during a call into the kernel
 	std::map<std::pair<uint32_t, flow_direction>, Link> links_;
 };
 

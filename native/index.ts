@@ -1,6 +1,8 @@
 /**
  * The only door to the native addon: checks arguments, turns failures into errors with a fix, and says the shapes and
  * units of what crosses. Long work (loading, scanning, freeing) runs off the event loop.
+ *
+ * long: the whole contract of the addon stands in one place.
  */
 
 import { createRequire } from 'node:module';
@@ -9,8 +11,10 @@ import { WeirError } from '../core/errors.ts';
 import { integer, interfaceIndex, MAX_SLOTS } from './arguments.ts';
 import { checkColumns, type FlowColumns } from './flow-columns.ts';
 import { nativeError } from './native-error.ts';
+import { type InterfaceWatch, throttle } from './throttle.ts';
 
 export { type FlowColumns, flowColumns } from './flow-columns.ts';
+export type { InterfaceWatch } from './throttle.ts';
 
 /** One network interface of this network namespace. */
 export interface NetworkInterface {
@@ -70,6 +74,7 @@ export interface Collected {
   readonly newEndpoints: Uint8Array;
   /** Sums of the rows written, by interface and direction. */
   readonly sums: readonly (Amount & { readonly iface: number; readonly direction: HookDirection })[];
+  /** Of every attached interface; of those that were, what is not as in the collect before. */
   readonly ledger: readonly LedgerRow[];
   readonly slots: number;
   readonly usedSlots: number;
@@ -84,6 +89,13 @@ export interface KernelTable {
   /** Attaches the program for such frames (default: ethernet); gone with the process. Throws interface/missing... */
   attach(iface: { readonly index: number; readonly name: string }, direction: HookDirection, start?: FrameStart): void;
   detach(index: number, direction: HookDirection): void;
+  /** As `attach` and `detach`, which block for the kernel's grace period, some 10 ms each. One call after the other. */
+  attachOffLoop(
+    iface: { readonly index: number; readonly name: string },
+    direction: HookDirection,
+    start?: FrameStart,
+  ): Promise<void>;
+  detachOffLoop(index: number, direction: HookDirection): Promise<void>;
   /** Interfaces whose ingress is counted (or masters all of whose ports are): forwarded packets from them are not. */
   setCovered(indexes: readonly number[]): void;
   /** Rows that a collect may need right now. */
@@ -113,12 +125,15 @@ interface Addon {
     idleWindows: number;
   }): Promise<AddonTable>;
   listInterfaces(): NetworkInterface[];
+  watchInterfaces(onChange: (gone: readonly number[]) => void): () => void;
 }
 
 interface AddonTable {
   programIds(): Record<string, number>;
   attach(index: number, name: string, direction: HookDirection, framesStartAtIp: boolean): void;
   detach(index: number, direction: HookDirection): void;
+  attachOffLoop(index: number, name: string, direction: HookDirection, framesStartAtIp: boolean): Promise<void>;
+  detachOffLoop(index: number, direction: HookDirection): Promise<void>;
   setCovered(indexes: readonly number[]): void;
   rowBound(): number;
   collect(columns: FlowColumns): Promise<Omit<Collected, 'maxSlots'>>;
@@ -154,6 +169,15 @@ function addon(): Addon {
 /** The interfaces of this process's network namespace, in the kernel's order. Throws kernel/call. */
 export function listInterfaces(): NetworkInterface[] {
   return call(() => addon().listInterfaces());
+}
+
+/**
+ * Calls back when interfaces of this process's network namespace came, went or changed, with the indexes that went away
+ * (to be gone, or to come back as another interface). A burst is a few calls; when the kernel had to drop messages there
+ * is a call all the same, without what they would have said. Does not keep the process alive. Throws kernel/call.
+ */
+export function watchInterfaces(onChange: (gone: ReadonlySet<number>) => void): InterfaceWatch {
+  return throttle((notify) => call(() => addon().watchInterfaces(notify)), onChange);
 }
 
 /**
@@ -210,6 +234,9 @@ function kernelTable(table: AddonTable, maxSlots: number): KernelTable {
         table.attach(interfaceIndex(iface.index), iface.name, direction, frameStart === 'ip');
       }),
     detach: (index, direction) => whileOpen(() => table.detach(interfaceIndex(index), direction)),
+    attachOffLoop: (iface, direction, frameStart) =>
+      inTurn(() => table.attachOffLoop(interfaceIndex(iface.index), iface.name, direction, frameStart === 'ip')),
+    detachOffLoop: (index, direction) => inTurn(() => table.detachOffLoop(interfaceIndex(index), direction)),
     setCovered: (indexes) => whileOpen(() => table.setCovered(indexes.map(interfaceIndex))),
     rowBound: () => whileOpen(() => table.rowBound()),
     collect: (columns) =>

@@ -40,6 +40,8 @@ void KernelTable::define(Napi::Env env)
 			    InstanceMethod<&KernelTable::program_ids>("programIds"),
 			    InstanceMethod<&KernelTable::attach>("attach"),
 			    InstanceMethod<&KernelTable::detach>("detach"),
+			    InstanceMethod<&KernelTable::attach_off_loop>("attachOffLoop"),
+			    InstanceMethod<&KernelTable::detach_off_loop>("detachOffLoop"),
 			    InstanceMethod<&KernelTable::set_covered>("setCovered"),
 			    InstanceMethod<&KernelTable::row_bound>("rowBound"),
 			    InstanceMethod<&KernelTable::collect>("collect"),
@@ -93,32 +95,63 @@ Napi::Value KernelTable::program_ids(const Napi::CallbackInfo &info)
 void KernelTable::attach(const Napi::CallbackInfo &info)
 {
 	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
-	const flow_direction direction = direction_of(info[2]);
-	const char *program = program_for(direction, info[3].As<Napi::Boolean>());
 	const std::string name = info[1].As<Napi::String>().Utf8Value();
-	with_errors(info.Env(), [&] {
-		loaded_->devices.add(ifindex);
-		try {
-			loaded_->hooks.attach(loaded_->object.program_descriptor(program), ifindex, name, direction);
-		} catch (...) {
-			release_device(ifindex);
-			throw;
-		}
-	});
+	with_errors(info.Env(),
+		    [&] { loaded_->attach(ifindex, name, direction_of(info[2]), info[3].As<Napi::Boolean>()); });
 }
 
 // detach(ifindex, direction)
 void KernelTable::detach(const Napi::CallbackInfo &info)
 {
-	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
-	loaded_->hooks.detach(ifindex, direction_of(info[1]));
-	release_device(ifindex);
+	loaded_->detach(info[0].As<Napi::Number>().Uint32Value(), direction_of(info[1]));
 }
 
-void KernelTable::release_device(uint32_t ifindex)
+// attachOffLoop(ifindex, name, direction, framesStartAtIp) -> Promise
+Napi::Value KernelTable::attach_off_loop(const Napi::CallbackInfo &info)
 {
-	if (!loaded_->hooks.attached(ifindex))
-		loaded_->devices.remove(ifindex);
+	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
+	const std::string name = info[1].As<Napi::String>().Utf8Value();
+	return Work<bool>::start(
+	    info.Env(), info.This().As<Napi::Object>(),
+	    [loaded = loaded_, ifindex, name, direction = direction_of(info[2]),
+	     at_ip = info[3].As<Napi::Boolean>().Value()] {
+		    loaded->attach(ifindex, name, direction, at_ip);
+		    return true;
+	    },
+	    [](Napi::Env env, bool &) -> Napi::Value { return env.Undefined(); });
+}
+
+// detachOffLoop(ifindex, direction) -> Promise
+Napi::Value KernelTable::detach_off_loop(const Napi::CallbackInfo &info)
+{
+	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
+	return Work<bool>::start(
+	    info.Env(), info.This().As<Napi::Object>(),
+	    [loaded = loaded_, ifindex, direction = direction_of(info[1])] {
+		    loaded->detach(ifindex, direction);
+		    return true;
+	    },
+	    [](Napi::Env env, bool &) -> Napi::Value { return env.Undefined(); });
+}
+
+void Loaded::attach(uint32_t ifindex, const std::string &name, flow_direction direction, bool frames_start_at_ip)
+{
+	const char *program = program_for(direction, frames_start_at_ip);
+	devices.add(ifindex);
+	try {
+		hooks.attach(object.program_descriptor(program), ifindex, name, direction);
+	} catch (...) {
+		if (!hooks.attached(ifindex))
+			devices.remove(ifindex);
+		throw;
+	}
+}
+
+void Loaded::detach(uint32_t ifindex, flow_direction direction)
+{
+	hooks.detach(ifindex, direction);
+	if (!hooks.attached(ifindex))
+		devices.remove(ifindex);
 }
 
 // setCovered(ifindexes)
@@ -146,7 +179,9 @@ Napi::Value KernelTable::collect(const Napi::CallbackInfo &info)
 	    [loaded = loaded_, places] {
 		    // The ledger first: what moves from it to nowhere cannot be counted twice.
 		    std::vector<LedgerEntry> ledger = loaded->devices.read_ledger();
-		    return Collection{.window = loaded->reader.collect(places), .ledger = std::move(ledger)};
+		    Window window = loaded->reader.collect(places);
+		    loaded->devices.reported(ledger);
+		    return Collection{.window = std::move(window), .ledger = std::move(ledger)};
 	    },
 	    [loaded = loaded_](Napi::Env env, Collection &collection) {
 		    return collection_object(env, loaded->reader.endpoints(), collection);

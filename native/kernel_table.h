@@ -2,7 +2,9 @@
 // The JavaScript object over one loaded BPF object: hooks, devices, reader. Arguments were checked in index.ts.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <string>
 
 #include "device_table.h"
 #include "flow_reader.h"
@@ -20,6 +22,9 @@ struct Loaded {
 	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger"))
 	{
 	}
+	void attach(uint32_t ifindex, const std::string &name, flow_direction direction, bool frames_start_at_ip);
+	void detach(uint32_t ifindex, flow_direction direction);
+
 	BpfObject object;
 	FlowReader reader;
 	DeviceTable devices;
@@ -38,7 +43,8 @@ class KernelTable : public Napi::ObjectWrap<KernelTable>
 	Napi::Value program_ids(const Napi::CallbackInfo &info);
 	void attach(const Napi::CallbackInfo &info);
 	void detach(const Napi::CallbackInfo &info);
-	void release_device(uint32_t ifindex);
+	Napi::Value attach_off_loop(const Napi::CallbackInfo &info);
+	Napi::Value detach_off_loop(const Napi::CallbackInfo &info);
 	void set_covered(const Napi::CallbackInfo &info);
 	Napi::Value row_bound(const Napi::CallbackInfo &info);
 	Napi::Value collect(const Napi::CallbackInfo &info);

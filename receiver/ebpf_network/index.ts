@@ -2,13 +2,23 @@
 
 import { networkInterfaces } from 'node:os';
 import { type Consumer, defineReceiver, type Host, type Receiver } from '../../core/component/define.ts';
+import type { WeirError } from '../../core/errors.ts';
 import { flowAttributes } from '../../core/table/flow-columns.ts';
-import { type KernelTable, listInterfaces, type NetworkInterface, openKernelTable } from '../../native/index.ts';
+import {
+  type InterfaceWatch,
+  type KernelTable,
+  listInterfaces,
+  type NetworkInterface,
+  openKernelTable,
+  watchInterfaces,
+} from '../../native/index.ts';
 import { addressTowards, findAgentAddress } from './agent-address.ts';
 import { type Collector, type CollectorOptions, createCollector } from './collect.ts';
 import { countedProtocols, type EbpfNetworkConfig, elsewhere, schema } from './config.ts';
 import { createCoverage, type InterfaceBytes, readInterfaceBytes } from './coverage.ts';
-import { type Attachment, selectInterfaces } from './interfaces.ts';
+import { createFollower, type Follower } from './follow.ts';
+import { InterfaceNames } from './interface-names.ts';
+import { type InterfaceSelection, nothingLeft, selectInterfaces } from './interfaces.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { agentResource, resourceSources } from './resource.ts';
 
@@ -16,6 +26,8 @@ import { agentResource, resourceSources } from './resource.ts';
 export interface Kernel {
   openKernelTable: typeof openKernelTable;
   listInterfaces(): readonly NetworkInterface[];
+  watchInterfaces(onChange: (gone: Iterable<number>) => void): InterfaceWatch;
+  pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch;
   readInterfaceBytes(): Promise<InterfaceBytes>;
   /** Takes the lines of the ledger at the end. */
   write(line: string): void;
@@ -24,6 +36,8 @@ export interface Kernel {
 const kernel: Kernel = {
   openKernelTable,
   listInterfaces,
+  watchInterfaces,
+  pollInterfaces,
   readInterfaceBytes,
   write: (line) => void process.stderr.write(line),
 };
@@ -39,10 +53,16 @@ export default defineReceiver<EbpfNetworkConfig>({
   create: (config, host, consumer) => createReceiver(config, host, consumer, kernel),
 });
 
+function pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch {
+  const timer = setInterval(onChange, periodMs).unref();
+  return { close: () => clearInterval(timer) };
+}
+
 /** What a running receiver holds. */
 interface Running {
   readonly table: KernelTable;
-  readonly attachments: readonly Attachment[];
+  readonly watch: InterfaceWatch;
+  readonly follower: Follower;
   readonly ledger: Ledger;
   readonly collector: Collector;
   /** Resolves when no collect runs and none will. */
@@ -70,54 +90,77 @@ async function startCounting(
   source: Kernel,
 ): Promise<Running> {
   const { id, logger, clock, metrics } = host;
-  const { attachments, covered, unreadable } = selectInterfaces(source.listInterfaces(), {
+  const rules = {
     include: config.interfaces,
     exclude: config.exclude_interfaces,
     direction: config.direction,
     path: `receivers::${id}`,
-  });
-  const interfaceNames = new Map(attachments.map(({ iface }) => [iface.index & 0xffff, iface.name]));
-  const origin = await originOf(config, host, interfaceNames);
-
-  const protocols = countedProtocols(config);
-  const table = await source.openKernelTable({
-    maxFlows: config.cache_max_flows,
-    ...(protocols === undefined ? {} : { protocols }),
-  });
-  const hooks = attachments.flatMap(({ iface, directions }) =>
-    directions.map((direction) => ({ iface: iface.index & 0xffff, direction })),
-  );
-  const ledger = createLedger({ receiver: id, metrics, hooks, interfaceNames });
-  const { readInterfaceBytes } = source;
-  const coverage = await createCoverage({ receiver: id, ledger, metrics, logger, attachments, readInterfaceBytes });
-  const intervalMs = config.cache_active_timeout;
-  const parts = { table, consumer, ledger, coverage, clock, logger, metrics };
-  const collector = createCollector({ receiver: id, ...parts, intervalMs, origin });
-  await attachAll(table, attachments, covered);
-  if (unreadable.length > 0) {
-    const interfaces = unreadable.map(({ name, linkType }) => `${name} (${linkType})`);
-    logger.warn('Not counting on interfaces of an unknown link type.', { interfaces });
-  }
-  logger.info('Counting on interfaces.', {
-    interfaces: [...interfaceNames.values()],
-    'beyla.ip': origin.agentAddress,
-  });
-
-  const abort = new AbortController();
-  const loop = collector.run(abort.signal);
-  const endLoop = () => {
-    abort.abort();
-    return loop;
   };
-  return { table, attachments, ledger, collector, endLoop };
+  let follower: Follower | undefined;
+  // Before the first list, so that nothing falls between the two.
+  const watch = watchWith(config, source, (gone) => follower?.look(gone));
+  let table: KernelTable | undefined;
+  try {
+    const all = source.listInterfaces();
+    const selection = selectInterfaces(all, rules);
+    const origin = await originOf(config, host);
+    const protocols = countedProtocols(config);
+    table = await source.openKernelTable({
+      maxFlows: config.cache_max_flows,
+      ...(protocols === undefined ? {} : { protocols }),
+    });
+    const names = new InterfaceNames(() => follower?.look([]));
+    const ledger = createLedger({ receiver: id, metrics, interfaceNames: names.current });
+    const { readInterfaceBytes } = source;
+    const coverage = createCoverage({ receiver: id, ledger, metrics, logger, readInterfaceBytes });
+    const intervalMs = config.cache_active_timeout;
+    const parts = { table, consumer, ledger, names, coverage, clock, logger, metrics };
+    const collector = createCollector({ receiver: id, ...parts, intervalMs, origin });
+    follower = createFollower({ receiver: id, rules, ...parts, listInterfaces: () => source.listInterfaces() });
+    // What changed in the meantime, it sees when it has started.
+    follower.look([]);
+    await follower.start(all, selection);
+    sayWhatIsCounted(host, selection, origin.agentAddress, () => nothingLeft(all, rules));
+
+    const abort = new AbortController();
+    const loop = collector.run(abort.signal);
+    const endLoop = () => {
+      abort.abort();
+      return loop;
+    };
+    return { table, watch, follower, ledger, collector, endLoop };
+  } catch (error) {
+    watch.close();
+    await table?.close();
+    throw error;
+  }
+}
+
+function watchWith(config: EbpfNetworkConfig, source: Kernel, look: (gone: Iterable<number>) => void): InterfaceWatch {
+  if (config.listen_interfaces === 'poll') return source.pollInterfaces(config.listen_poll_period, () => look([]));
+  return source.watchInterfaces(look);
+}
+
+function sayWhatIsCounted(
+  { logger }: Host,
+  { attachments, unreadable }: InterfaceSelection,
+  agentAddress: string | undefined,
+  whyNothing: () => WeirError,
+): void {
+  const namesOf = (interfaces: readonly NetworkInterface[]) => interfaces.map(({ name }) => name);
+  if (unreadable.length > 0) {
+    const ofUnknownType = unreadable.map(({ name, linkType }) => `${name} (${linkType})`);
+    logger.warn('Not counting on interfaces of an unknown link type.', { interfaces: ofUnknownType });
+  }
+  const interfaces = namesOf(attachments.map(({ iface }) => iface));
+  logger.info('Counting on interfaces.', { interfaces, 'beyla.ip': agentAddress });
+  if (interfaces.length === 0) {
+    logger.warn('Nothing is counted until an interface comes that fits.', { reason: whyNothing() });
+  }
 }
 
 /** What every flow table says about this agent. */
-async function originOf(
-  config: EbpfNetworkConfig,
-  { id, logger, build }: Host,
-  interfaceNames: ReadonlyMap<number, string>,
-): Promise<CollectorOptions['origin']> {
+async function originOf(config: EbpfNetworkConfig, { id, logger, build }: Host): Promise<CollectorOptions['origin']> {
   const sources = { interfaces: networkInterfaces(), addressTowards, path: `receivers::${id}` };
   const agentAddress = await findAgentAddress(config, sources);
   if (agentAddress === undefined) {
@@ -128,33 +171,17 @@ async function originOf(
     resource: agentResource(await resourceSources(id), logger),
     scope: { name: build.command, version: build.version },
     metricNames: config.metric_names,
-    interfaceNames,
     agentAddress,
   };
 }
 
-/** All or nothing. */
-async function attachAll(table: KernelTable, attachments: readonly Attachment[], covered: readonly number[]) {
-  try {
-    // Before the first program counts: what is forwarded must not count twice.
-    table.setCovered(covered);
-    for (const { iface, directions, frameStart } of attachments) {
-      for (const direction of directions) table.attach(iface, direction, frameStart);
-    }
-  } catch (error) {
-    await table.close();
-    throw error;
-  }
-}
-
 /** Detaches first, so that the last collect has every packet that was counted. */
 async function stopCounting(running: Running, { logger }: Host, { write }: Kernel): Promise<void> {
-  const { table, attachments, ledger, collector, endLoop } = running;
-  await endLoop();
+  const { table, watch, follower, ledger, collector, endLoop } = running;
+  watch.close();
+  await Promise.all([endLoop(), follower.stop()]);
   try {
-    for (const { iface, directions } of attachments) {
-      for (const direction of directions) table.detach(iface.index, direction);
-    }
+    for (const { iface, direction } of follower.hooks()) await table.detachOffLoop(iface.index, direction);
     await table.settle();
   } catch (error) {
     // Closing the table detaches as well.

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { WeirError } from '../../core/errors.ts';
 import type { NetworkInterface } from '../../native/index.ts';
-import { type InterfaceRules, selectInterfaces } from './interfaces.ts';
+import { chooseInterfaces, type InterfaceRules, nothingLeft, selectInterfaces } from './interfaces.ts';
 import { parseNamePattern } from './name-pattern.ts';
 
 function device(index: number, name: string, more: Partial<NetworkInterface> = {}): NetworkInterface {
@@ -174,8 +174,8 @@ test('a name that is only excluded need not exist', (t) => {
   t.is(select([eth0], { exclude: ['lo', 'wlan0'] }), 'eth0:ingress,egress | covered 2');
 });
 
-test('no interface left is an error that says why each was left out', (t) => {
-  const error = failure(t, node, { include: ['/^eth/', 'cni0'], exclude: ['lo', 'eth0', '/^cni/'] });
+test('no interface left of those that are named is an error that says why each was left out', (t) => {
+  const error = failure(t, node, { include: ['eth0', 'cni0'], exclude: ['lo', 'eth0', '/^cni/'] });
   t.is(error.code, 'interface/missing');
   t.is(
     error.message,
@@ -183,8 +183,21 @@ test('no interface left is an error that says why each was left out', (t) => {
   );
 });
 
+test('where one that fits may come later, none is no error', (t) => {
+  t.is(select(node, { include: ['/^wlan/'] }), '| covered');
+  t.is(select([lo]), '| covered');
+});
+
 test('a namespace with only the loopback is told how to count on it', (t) => {
-  t.is(failure(t, [lo], {}).fix, 'set exclude_interfaces: [] to count on the loopback');
+  t.is(nothingLeft([lo], rules({})).fix, 'set exclude_interfaces: [] to count on the loopback');
+});
+
+test('while running, a name that is missing is waited for', (t) => {
+  const { attachments } = chooseInterfaces([lo, eth0], rules({ include: ['eth0', 'eth1'] }));
+  t.deepEqual(
+    attachments.map(({ iface }) => iface.name),
+    ['eth0'],
+  );
 });
 
 test('two interfaces with the same lower 16 bits of their index are a conflict', (t) => {
@@ -223,5 +236,5 @@ for (const [title, more, frameStart] of linkTypes) {
 }
 
 test('no interface left names the link type that is not known', (t) => {
-  t.regex(failure(t, [device(7, 'can0', { linkType: 280 })], {}).message, /can0 \(unknown link type 280\)/);
+  t.regex(nothingLeft([device(7, 'can0', { linkType: 280 })], rules({})).message, /can0 \(unknown link type 280\)/);
 });

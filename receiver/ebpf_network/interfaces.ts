@@ -23,6 +23,13 @@ export interface Attachment {
   readonly frameStart: FrameStart;
 }
 
+/** One place where a program hangs, or is to. */
+export interface Hook {
+  readonly iface: NetworkInterface;
+  readonly direction: HookDirection;
+  readonly frameStart: FrameStart;
+}
+
 export interface InterfaceSelection {
   readonly attachments: readonly Attachment[];
   /** Indexes of devices whose packets were counted when they came in, so that they are not counted on leaving. */
@@ -58,12 +65,22 @@ function frameStartOf({ linkType, pointToPoint }: NetworkInterface): FrameStart 
 
 const isLeaf = ({ kind }: NetworkInterface) => !masterKinds.has(kind) && !upperKinds.has(kind);
 
+/** At the start: throws what keeps the receiver from ever counting what the configuration names. */
 export function selectInterfaces(all: readonly NetworkInterface[], rules: InterfaceRules): InterfaceSelection {
   for (const [position, { exact }] of rules.include.entries()) {
     if (exact !== undefined && !all.some(({ name }) => name === exact)) throw missing(exact, position, all, rules);
   }
-  const excluded = (name: string) => rules.exclude.some((pattern) => pattern.matches(name));
-  const named = all.filter(({ name }) => !excluded(name) && matchesAny(rules.include, name));
+  const selection = chooseInterfaces(all, rules);
+  // An interface that fits may come later, unless every one was named.
+  const mayCome = rules.include.length === 0 || rules.include.some(({ exact }) => exact === undefined);
+  if (selection.attachments.length === 0 && !mayCome) throw nothingLeft(all, rules);
+  refuseSharedIndexes(selection.attachments, rules);
+  return selection;
+}
+
+/** The same while running: names that are missing are waited for. */
+export function chooseInterfaces(all: readonly NetworkInterface[], rules: InterfaceRules): InterfaceSelection {
+  const named = all.filter(({ name }) => !isExcluded(name, rules) && matchesAny(rules.include, name));
   const wanted = named.filter((iface) => frameStartOf(iface) !== undefined);
   const unreadable = named.filter((iface) => frameStartOf(iface) === undefined);
   const chosen = wanted.filter((iface) => isLeaf(iface) || standsAlone(iface, wanted, all, rules));
@@ -74,10 +91,15 @@ export function selectInterfaces(all: readonly NetworkInterface[], rules: Interf
       frameStart: frameStartOf(iface) ?? 'ethernet',
     }))
     .filter(({ directions }) => directions.length > 0);
-  if (attachments.length === 0) throw nothingLeft(all, rules, excluded);
-  refuseSharedIndexes(attachments, rules);
-  return { attachments, covered: coveredBy(attachments, all), unreadable };
+  return { attachments, covered: coveredBy(hooksOf(attachments), all), unreadable };
 }
+
+export const hooksOf = (attachments: readonly Attachment[]): Hook[] =>
+  attachments.flatMap(({ iface, directions, frameStart }) =>
+    directions.map((direction) => ({ iface, direction, frameStart })),
+  );
+
+const isExcluded = (name: string, { exclude }: InterfaceRules) => exclude.some((pattern) => pattern.matches(name));
 
 function matchesAny(patterns: readonly NamePattern[], name: string): boolean {
   return patterns.length === 0 || patterns.some((pattern) => pattern.matches(name));
@@ -117,15 +139,16 @@ function directionsOf({ loopback }: NetworkInterface, direction: InterfaceRules[
   return both.filter((one) => direction === 'both' || direction === one);
 }
 
-function coveredBy(attachments: readonly Attachment[], all: readonly NetworkInterface[]): number[] {
+/** Indexes of the devices whose packets are counted as they come in when the programs hang there. */
+export function coveredBy(hooks: readonly Hook[], all: readonly NetworkInterface[]): number[] {
   const covered = new Set<number>();
-  for (const { iface, directions } of attachments) if (directions.includes('ingress')) covered.add(iface.index);
+  for (const { iface, direction } of hooks) if (direction === 'ingress') covered.add(iface.index);
+  const ports = Map.groupBy(all, ({ master }) => master);
   // A bridge over a VLAN over a bond takes three rounds.
   for (let known = -1; known !== covered.size; ) {
     known = covered.size;
     for (const device of all) {
-      const ports = all.filter(({ master }) => master === device.index);
-      const byPorts = ports.length > 0 && ports.every(({ index }) => covered.has(index));
+      const byPorts = ports.get(device.index)?.every(({ index }) => covered.has(index)) ?? false;
       const byLower = upperKinds.has(device.kind) && covered.has(device.lower);
       if (byPorts || byLower) covered.add(device.index);
     }
@@ -133,20 +156,22 @@ function coveredBy(attachments: readonly Attachment[], all: readonly NetworkInte
   return [...covered].sort((a, b) => a - b);
 }
 
-/** The flow key holds 16 bits of the index. */
-function refuseSharedIndexes(attachments: readonly Attachment[], { path }: InterfaceRules): void {
+function refuseSharedIndexes(attachments: readonly Attachment[], rules: InterfaceRules): void {
   const byKey = new Map<number, NetworkInterface>();
   for (const { iface } of attachments) {
     const other = byKey.get(iface.index & 0xffff);
-    if (other !== undefined) {
-      const both = `${other.name} (${other.index}) and ${iface.name} (${iface.index})`;
-      throw new WeirError('interface/conflict', `interfaces ${both} share the lower 16 bits of their index`, {
-        path: `${path}::exclude_interfaces`,
-        fix: `put one of them into exclude_interfaces, or create ${iface.name} again to give it another index`,
-      });
-    }
+    if (other !== undefined) throw sharedIndex(other, iface, rules);
     byKey.set(iface.index & 0xffff, iface);
   }
+}
+
+/** The flow key holds 16 bits of the index. */
+export function sharedIndex(other: NetworkInterface, iface: NetworkInterface, { path }: InterfaceRules): WeirError {
+  const both = `${other.name} (${other.index}) and ${iface.name} (${iface.index})`;
+  return new WeirError('interface/conflict', `interfaces ${both} share the lower 16 bits of their index`, {
+    path: `${path}::exclude_interfaces`,
+    fix: `put one of them into exclude_interfaces, or create ${iface.name} again to give it another index`,
+  });
 }
 
 function missing(
@@ -161,13 +186,11 @@ function missing(
   });
 }
 
-function nothingLeft(
-  all: readonly NetworkInterface[],
-  { path, direction, include }: InterfaceRules,
-  excluded: (name: string) => boolean,
-): WeirError {
+/** Says of each interface why it is left out. */
+export function nothingLeft(all: readonly NetworkInterface[], rules: InterfaceRules): WeirError {
+  const { path, direction, include } = rules;
   const why = (iface: NetworkInterface) => {
-    if (excluded(iface.name)) return 'excluded';
+    if (isExcluded(iface.name, rules)) return 'excluded';
     if (!matchesAny(include, iface.name)) return 'not in interfaces';
     if (frameStartOf(iface) === undefined) return `unknown link type ${iface.linkType}`;
     if (iface.loopback) return `no ${direction} on the loopback`;

@@ -29,6 +29,8 @@ const ICMPV6 = 58;
 const SYN = 0x02;
 const ACK = 0x10;
 const LOOPBACK = 1;
+/** In the ledger, every interface that has no programs: the frames need none, so older kernels run them as well. */
+const NEVER_ATTACHED = 0;
 
 const A = '192.0.2.1';
 const B = '198.51.100.7';
@@ -54,7 +56,6 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 async function openTable(t: ExecutionContext, protocols?: number[]): Promise<KernelTable> {
   const table = await openKernelTable({ maxFlows: 1024, ...(protocols === undefined ? {} : { protocols }) });
   t.teardown(() => table.close());
-  table.attach({ index: LOOPBACK, name: 'lo' }, 'ingress'); // so that the loopback has its row in the ledger
   return table;
 }
 
@@ -240,7 +241,7 @@ for (const { title, frame, place, reason } of ledgerCases) {
     const table = await openTable(t, [TCP, UDP]);
     await run(table, frame);
     const { rows, collected } = await read(table);
-    const ledger = collected.ledger.find(({ iface, direction }) => iface === LOOPBACK && direction === 'ingress');
+    const ledger = collected.ledger.find(({ iface, direction }) => iface === NEVER_ATTACHED && direction === 'ingress');
     t.is(rows.length, 0);
     t.like(ledger?.[place], { [reason]: { bytes: frame.length, packets: 1 } });
   });
@@ -261,7 +262,7 @@ test.serial(
     await run(table, frame, cameInBy, 'egress');
     const { rows, collected } = await read(table);
     t.is(rows.length, 0);
-    const ledger = collected.ledger.find(({ iface, direction }) => iface === LOOPBACK && direction === 'egress');
+    const ledger = collected.ledger.find(({ iface, direction }) => iface === NEVER_ATTACHED && direction === 'egress');
     t.deepEqual(ledger?.filtered.counted_elsewhere, { bytes: frame.length, packets: 1 });
 
     await run(table, frame, {}, 'egress');

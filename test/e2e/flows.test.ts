@@ -4,6 +4,7 @@
  */
 
 import test from 'ava';
+import { lessWhenEmulated } from '../support/emulated.ts';
 import { concatBytes, ETHERTYPE_IPV4, ethernet, ipv4, tcp } from '../support/frames.ts';
 import { sendFrame } from '../support/native.ts';
 import {
@@ -129,7 +130,7 @@ for (const { title, topology, temporality, window } of [
         const expected = new Map<string, WireAmount>();
         for (const family of families) {
           const way = { ...ends, family };
-          const stream = await tcpTransfer({ ...way, bytes: 30 * MEGABYTE });
+          const stream = await tcpTransfer({ ...way, bytes: lessWhenEmulated(30 * MEGABYTE) });
           const datagrams = await udpDatagrams({ ...way, datagrams: 500, payloadBytes: 700 });
           const echoes = icmpEchoes({ ...way, echoes: 20, payloadBytes: 56 });
           const icmp = family === 'ipv4' ? 'ICMP' : 'ICMPv6';

@@ -44,7 +44,7 @@ const boots: readonly Boot[] = [
 /** Of the emulated machine; each takes a test file. */
 const CPUS = 2;
 /** Of one boot: several times what it takes on an idle machine. */
-const LIMIT_S = 480;
+const LIMIT_S = 900;
 /** Of a test that says nothing: an emulated processor is some twenty times slower. */
 const TEST_TIMEOUT = '4m';
 const TAP_RESULT = /^(ok|not ok)(?: \d+)? - (.*)$/;

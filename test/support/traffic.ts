@@ -7,6 +7,7 @@
 import { on } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { longerWhenEmulated } from './emulated.ts';
 import type { NetworkNamespace, VethEnd } from './network-namespace.ts';
 import type { PeerCommand, PeerMessage, PeerOrder } from './traffic-peer.ts';
 
@@ -49,7 +50,7 @@ const ICMP_ECHO_HEADER_BYTES = 8;
 const UDP_BATCH = 64;
 const PING_INTERVAL_S = 0.002;
 const POLL_MS = 5;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = longerWhenEmulated(10_000);
 const NOTHING: WireAmount = { segments: 0, payloadBytes: 0, wireBytes: 0 };
 
 /** Sends bytes over one TCP connection, from its first to its last segment. */

@@ -3,7 +3,7 @@
  * patience lasts longer: what is asserted is the same.
  */
 
-const LESS = 20;
+const LESS = 4;
 const LONGER = 6;
 const emulated = process.env.WEIR_TEST_EMULATED === '1';
 

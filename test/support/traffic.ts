@@ -39,8 +39,9 @@ interface Ends {
 
 const ETHERNET_HEADER_BYTES = 14;
 const IP_HEADER_BYTES = { ipv4: 20, ipv6: 40 } as const;
-/** With time stamps, which every segment carries. */
-const TCP_HEADER_BYTES = 32;
+/** Time stamps, which every segment of a connection carries. */
+const TCP_OPTION_BYTES = 12;
+const TCP_HEADER_BYTES = 20 + TCP_OPTION_BYTES;
 /** Segment size and window scale, in the first segment of each side. */
 const TCP_SYN_EXTRA_BYTES = 8;
 const UDP_HEADER_BYTES = 8;
@@ -137,19 +138,29 @@ function amount(family: Family, segments: number, transportHeaderBytes: number, 
   return { segments, payloadBytes, wireBytes: segments * headerBytes + payloadBytes };
 }
 
-function tcpAmount(family: Family, segments: number, payloadBytes: number): WireAmount {
+function tcpAmount(family: Family, { segments, resets }: SentSegments, payloadBytes: number): WireAmount {
   const plain = amount(family, segments, TCP_HEADER_BYTES, payloadBytes);
-  return { ...plain, wireBytes: plain.wireBytes + TCP_SYN_EXTRA_BYTES };
+  return { ...plain, wireBytes: plain.wireBytes + TCP_SYN_EXTRA_BYTES - resets * TCP_OPTION_BYTES };
+}
+
+interface SentSegments {
+  readonly segments: number;
+  /** Of these. A kernel that knows no connection (any more) answers a late segment with one, which has no options. */
+  readonly resets: number;
 }
 
 /** TCP segments that a namespace has sent since this call. OutSegs alone leaves out what was sent again. */
-function segmentCounter(namespace: NetworkNamespace): () => number {
-  const read = () => {
+function segmentCounter(namespace: NetworkNamespace): () => SentSegments {
+  const read = (): SentSegments => {
     const counters = namespace.counters();
-    return counters.get('Tcp.OutSegs')! + counters.get('Tcp.RetransSegs')!;
+    const of = (name: string) => counters.get(`Tcp.${name}`)!;
+    return { segments: of('OutSegs') + of('RetransSegs'), resets: of('OutRsts') };
   };
   const before = read();
-  return () => read() - before;
+  return () => {
+    const now = read();
+    return { segments: now.segments - before.segments, resets: now.resets - before.resets };
+  };
 }
 
 /** Payload that went over the wire, retransmissions included, once the other side has acknowledged all of it. */

@@ -1,5 +1,7 @@
 /** Addresses as 16 bytes, IPv4 as ::ffff:a.b.c.d, and their text. */
 
+import { isIPv4 as isIPv4Text, isIPv6 as isIPv6Text } from 'node:net';
+
 export const ADDRESS_BYTES = 16;
 
 /** True for an IPv4 address, which is one mapped into IPv6 (RFC 4291, section 2.5.5.2). */
@@ -30,4 +32,29 @@ function longestZeros(groups: readonly number[]): [start: number, length: number
     start = i + 1;
   }
   return best;
+}
+
+/** The bytes of an address as text, without brackets or a zone; undefined when it is none. */
+export function parseAddress(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(ADDRESS_BYTES);
+  if (isIPv4Text(text)) {
+    bytes.set([0xff, 0xff, ...text.split('.').map(Number)], 10);
+    return bytes;
+  }
+  if (!isIPv6Text(text) || text.includes('%')) return undefined;
+  const [head = '', tail] = text.split('::');
+  const [first, last] = [groupsOf(head), groupsOf(tail ?? '')];
+  bytes.set(first);
+  bytes.set(last, ADDRESS_BYTES - last.length);
+  return bytes;
+}
+
+/** The bytes of groups between colons; the last group may be dotted. */
+function groupsOf(text: string): number[] {
+  if (text === '') return [];
+  return text.split(':').flatMap((group) => {
+    if (group.includes('.')) return group.split('.').map(Number);
+    const value = Number.parseInt(group, 16);
+    return [value >> 8, value & 0xff];
+  });
 }

@@ -27,7 +27,12 @@ test('a Job named after a time near its pod belongs to a CronJob', (t) => {
 });
 
 test('a Job with a dash, a date or a far time in its name stays a Job', (t) => {
-  for (const name of ['import-20261123', 'my-job', `old-${scheduledMinutes - 32 * 1440}`, `new-${scheduledMinutes + 1500}`]) {
+  for (const name of [
+    'import-20261123',
+    'my-job',
+    `old-${scheduledMinutes - 32 * 1440}`,
+    `new-${scheduledMinutes + 1500}`,
+  ]) {
     t.deepEqual(of('Job', name), { kind: 'Job', name });
   }
 });
@@ -39,6 +44,9 @@ test('other owners stand for themselves, and a bare pod owns itself', (t) => {
 });
 
 test('of several owners the controller counts', (t) => {
-  const references = [{ kind: 'Gadget', name: 'first' }, { kind: 'DaemonSet', name: 'agent', controller: true as const }];
+  const references = [
+    { kind: 'Gadget', name: 'first' },
+    { kind: 'DaemonSet', name: 'agent', controller: true as const },
+  ];
   t.deepEqual(ownerOf('pod-1', references, {}, createdMs), { kind: 'DaemonSet', name: 'agent' });
 });

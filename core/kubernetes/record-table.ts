@@ -13,6 +13,8 @@ export interface Holder<R extends KubernetesRecord = KubernetesRecord> {
   claims: readonly Claim<Holder>[];
   /** Which list brought it last. */
   list: number;
+  /** When it was last heard of without an address; 0 when it always had one. */
+  bareMs: number;
 }
 
 export interface RecordTable<R extends KubernetesRecord> {
@@ -38,7 +40,12 @@ export interface RecordTableOptions<R extends KubernetesRecord> {
   readonly rank: number;
   /** When it gave up its addresses though it exists; undefined: it has them. */
   readonly endedMs: (record: R) => number | undefined;
-  readonly changed: (change: RecordChange, before: R | undefined, after: R | undefined, addresses: readonly string[]) => void;
+  readonly changed: (
+    change: RecordChange,
+    before: R | undefined,
+    after: R | undefined,
+    addresses: readonly string[],
+  ) => void;
 }
 
 export type RecordChange = 'added' | 'updated' | 'deleted';
@@ -60,7 +67,9 @@ export function createRecordTable<R extends KubernetesRecord>(options: RecordTab
     holder.claims = claims === holder.claims ? [] : holder.claims.filter((claim) => !claims.includes(claim));
   }
 
-  /** What it has by now; a new address of a known object began, at the earliest, when the object was last heard of. */
+  const bareMs = (record: R) => (record.addresses.length === 0 ? nowMs() : 0);
+
+  /** A pod that was without an address until a moment ago has not had it since it started, whatever its status says. */
   function move(holder: Holder<R>, before: R): void {
     const { record } = holder;
     const endedMs = options.endedMs(record);
@@ -68,17 +77,18 @@ export function createRecordTable<R extends KubernetesRecord>(options: RecordTab
       close(holder, holder.claims, endedMs === 0 ? nowMs() : Math.min(endedMs, nowMs()));
       return;
     }
-    if (isDeepStrictEqual(record.addresses, before.addresses) && holder.claims.length === record.addresses.length) return;
+    if (isDeepStrictEqual(record.addresses, before.addresses) && holder.claims.length === record.addresses.length)
+      return;
     const wanted = new Set(record.addresses);
     const lost = holder.claims.filter(({ address }) => !wanted.has(address));
     for (const { address } of holder.claims) wanted.delete(address);
     close(holder, lost, nowMs());
-    const fromMs = record.kind === 'Pod' ? record.fromMs : nowMs();
-    open(holder, [...wanted], fromMs);
+    open(holder, [...wanted], record.kind === 'Pod' ? Math.max(record.fromMs, holder.bareMs) : nowMs());
+    holder.bareMs = bareMs(record);
   }
 
   function add(record: R): void {
-    const holder: Holder<R> = { record, claims: [], list };
+    const holder: Holder<R> = { record, claims: [], list, bareMs: bareMs(record) };
     live.set(record.uid, holder);
     gone.delete(record.uid);
     const endedMs = options.endedMs(record);
@@ -101,7 +111,9 @@ export function createRecordTable<R extends KubernetesRecord>(options: RecordTab
       return live.size;
     },
     get: (uid) => live.get(uid)?.record ?? gone.get(uid)?.record,
-    records: () => live.values().map(({ record }) => record),
+    *records() {
+      for (const { record } of live.values()) yield record;
+    },
     beginList() {
       list++;
     },

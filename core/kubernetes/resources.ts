@@ -99,7 +99,14 @@ function parsing<T extends Raw, R extends KubernetesRecord>(
   return (cursor) => {
     const raw = shape(cursor);
     if (raw === undefined) return undefined;
-    const { name, uid, namespace = '', creationTimestamp, labels = NO_TEXTS, annotations = NO_TEXTS } = raw.metadata ?? {};
+    const {
+      name,
+      uid,
+      namespace = '',
+      creationTimestamp,
+      labels = NO_TEXTS,
+      annotations = NO_TEXTS,
+    } = raw.metadata ?? {};
     const identified =
       name === undefined || uid === undefined
         ? undefined
@@ -136,7 +143,8 @@ function timeOf(timestamp: string | undefined): number | undefined {
 }
 
 const ips = list(object({ ip: text }));
-const ipTexts = (found: readonly { readonly ip?: string }[] = []) => found.flatMap(({ ip }) => (ip === undefined ? [] : [ip]));
+const ipTexts = (found: readonly { readonly ip?: string }[] = []) =>
+  found.flatMap(({ ip }) => (ip === undefined ? [] : [ip]));
 
 export function podResource(keys: KeptKeys): Resource<PodRecord> {
   const ownerLabels = new Set(OWNER_LABELS);
@@ -168,8 +176,14 @@ export function podResource(keys: KeptKeys): Resource<PodRecord> {
       const { status = {}, spec = {} } = raw;
       const owner = ownerOf(name, raw.metadata?.ownerReferences ?? [], labels, createdMs);
       const hostNetwork = spec.hostNetwork === true;
-      const hostIps = canonicalAddresses([...(status.hostIP === undefined ? [] : [status.hostIP]), ...ipTexts(status.hostIPs)]);
-      const podIps = canonicalAddresses([...(status.podIP === undefined ? [] : [status.podIP]), ...ipTexts(status.podIPs)]);
+      const hostIps = canonicalAddresses([
+        ...(status.hostIP === undefined ? [] : [status.hostIP]),
+        ...ipTexts(status.hostIPs),
+      ]);
+      const podIps = canonicalAddresses([
+        ...(status.podIP === undefined ? [] : [status.podIP]),
+        ...ipTexts(status.podIPs),
+      ]);
       return {
         kind: 'Pod',
         uid,
@@ -191,7 +205,11 @@ export function podResource(keys: KeptKeys): Resource<PodRecord> {
 }
 
 function networkReadyMs(
-  conditions: readonly { readonly type?: string; readonly status?: string; readonly lastTransitionTime?: string }[] = [],
+  conditions: readonly {
+    readonly type?: string;
+    readonly status?: string;
+    readonly lastTransitionTime?: string;
+  }[] = [],
 ): number | undefined {
   const ready = conditions.find(({ type }) => type === NETWORK_READY);
   return ready?.status === 'True' ? timeOf(ready.lastTransitionTime) : undefined;
@@ -244,7 +262,9 @@ export function nodeResource(keys: KeptKeys): Resource<NodeRecord> {
 
 const ports = list(object({ protocol: text, port: number, nodePort: number }));
 const portsOf = (found: readonly Partial<ServicePort>[] = []): readonly ServicePort[] =>
-  found.flatMap(({ protocol = 'TCP', port, nodePort = 0 }) => (port === undefined ? [] : [{ protocol, port, nodePort }]));
+  found.flatMap(({ protocol = 'TCP', port, nodePort = 0 }) =>
+    port === undefined ? [] : [{ protocol, port, nodePort }],
+  );
 
 export const serviceResource: Resource<ServiceRecord> = (() => {
   const shape = object({

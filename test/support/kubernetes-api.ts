@@ -18,8 +18,8 @@ export interface ReceivedRequest {
   readonly path: string;
 }
 
-/** Answers one request in place of the server; what it does with it is its own business. */
-export type Fault = (response: ServerResponse, request: ReceivedRequest) => void;
+/** Answers one request in place of the server; false: the server shall answer. */
+export type Fault = (response: ServerResponse, request: ReceivedRequest) => unknown;
 
 export interface KubernetesApi {
   readonly url: string;
@@ -84,6 +84,9 @@ export const reset: Fault = (response) => {
     response.socket?.resetAndDestroy(),
   );
 };
+
+/** No fault: for the requests before one. */
+export const pass: Fault = () => false;
 
 /** Nothing comes, not even headers. */
 export const silence: Fault = () => {};
@@ -164,8 +167,8 @@ export async function openKubernetesApi(certificate?: Certificate): Promise<Kube
     const request = { resource, verb, query: url.searchParams, token, path: url.pathname } as const;
     requests.push(request);
     const fault = faults.get(`${verb} ${resource}`)?.shift();
-    if (fault !== undefined) fault(response, request);
-    else if (api.tokens !== undefined && !api.tokens.has(token ?? '')) failWith(401, 'Unauthorized')(response, request);
+    if (fault !== undefined && fault(response, request) !== false) return;
+    if (api.tokens !== undefined && !api.tokens.has(token ?? '')) failWith(401, 'Unauthorized')(response, request);
     else if (forbidden.has(resource)) {
       const who = 'User "system:serviceaccount:monitoring:weir"';
       failWith(403, `${resource} is forbidden: ${who} cannot ${verb} resource "${resource}"`)(response, request);
@@ -206,9 +209,12 @@ export async function openKubernetesApi(certificate?: Certificate): Promise<Kube
       faults.set(key, [...(faults.get(key) ?? []), ...wanted]);
     },
     endWatches(how) {
-      for (const { response } of watches) {
+      const ended = [...watches];
+      watches.clear();
+      for (const { response } of ended) {
         if (how === 'ended') response.end();
-        else response.socket?.resetAndDestroy();
+        else if (certificate === undefined) response.socket?.resetAndDestroy();
+        else response.socket?.destroy();
       }
     },
     tokens: undefined,

@@ -28,6 +28,8 @@ export interface PodRecord extends Kept {
   readonly hostIp: string | undefined;
   /** True where it uses its node's network: then it has no address of its own, though its status names some. */
   readonly hostNetwork: boolean;
+  /** True where `fromMs` is when it got its addresses, false where it is only when it started. */
+  readonly fromIsExact: boolean;
   /** When it gave its addresses back, having Succeeded or Failed; undefined while it runs. */
   readonly endedMs: number | undefined;
   /** When the kubelet took it on. */

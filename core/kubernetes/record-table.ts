@@ -69,22 +69,27 @@ export function createRecordTable<R extends KubernetesRecord>(options: RecordTab
 
   const bareMs = (record: R) => (record.addresses.length === 0 ? nowMs() : 0);
 
-  /** A pod that was without an address until a moment ago has not had it since it started, whatever its status says. */
+  /**
+   * Since when a known object has had the addresses that it did not have before. A pod says so itself, or else has not had
+   * them while it was known to be without, whatever its start; for others it is when they are first heard of.
+   */
+  function gainedMs({ record, bareMs }: Holder<R>): number {
+    if (record.kind !== 'Pod') return nowMs();
+    return record.fromIsExact ? record.fromMs : Math.max(record.fromMs, bareMs);
+  }
+
+  /** Makes the claims those of the record as it is now. */
   function move(holder: Holder<R>, before: R): void {
     const { record } = holder;
     const endedMs = options.endedMs(record);
-    if (endedMs !== undefined) {
-      close(holder, holder.claims, endedMs === 0 ? nowMs() : Math.min(endedMs, nowMs()));
-      return;
-    }
-    if (isDeepStrictEqual(record.addresses, before.addresses) && holder.claims.length === record.addresses.length)
-      return;
-    const wanted = new Set(record.addresses);
-    const lost = holder.claims.filter(({ address }) => !wanted.has(address));
-    for (const { address } of holder.claims) wanted.delete(address);
+    if (endedMs === undefined && isDeepStrictEqual(record.addresses, before.addresses)) return;
+    const gained = new Set(record.addresses);
+    const lost = holder.claims.filter(({ address }) => !gained.has(address));
+    for (const { address } of holder.claims) gained.delete(address);
     close(holder, lost, nowMs());
-    open(holder, [...wanted], record.kind === 'Pod' ? Math.max(record.fromMs, holder.bareMs) : nowMs());
-    holder.bareMs = bareMs(record);
+    // A short job may say its address and its end at once; one that was known to have ended has no claims any more.
+    if (endedMs === undefined || options.endedMs(before) === undefined) open(holder, [...gained], gainedMs(holder));
+    if (endedMs !== undefined) close(holder, holder.claims, endedMs === 0 ? nowMs() : Math.min(endedMs, nowMs()));
   }
 
   function add(record: R): void {
@@ -132,6 +137,7 @@ export function createRecordTable<R extends KubernetesRecord>(options: RecordTab
       if (isDeepStrictEqual(before, record)) return;
       holder.record = record;
       move(holder, before);
+      holder.bareMs = bareMs(record);
       changed('updated', before, record, [...new Set([...before.addresses, ...record.addresses])]);
     },
     delete(uid) {

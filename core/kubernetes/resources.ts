@@ -174,6 +174,7 @@ export function podResource(keys: KeptKeys): Resource<PodRecord> {
     path: '/api/v1/pods',
     object: parsing(shape, (raw: Pod, { uid, name, namespace, createdMs, labels, annotations }) => {
       const { status = {}, spec = {} } = raw;
+      const readyMs = networkReadyMs(status.conditions);
       const owner = ownerOf(name, raw.metadata?.ownerReferences ?? [], labels, createdMs);
       const hostNetwork = spec.hostNetwork === true;
       const hostIps = canonicalAddresses([
@@ -194,7 +195,8 @@ export function podResource(keys: KeptKeys): Resource<PodRecord> {
         hostIp: hostIps[0] === undefined ? undefined : share(hostIps[0]),
         hostNetwork,
         addresses: hostNetwork ? [] : podIps.filter((ip) => !hostIps.includes(ip)),
-        fromMs: networkReadyMs(status.conditions) ?? timeOf(status.startTime) ?? createdMs,
+        fromMs: readyMs ?? timeOf(status.startTime) ?? createdMs,
+        fromIsExact: readyMs !== undefined,
         endedMs: ENDED.has(status.phase ?? '') ? lastFinishedMs(status.containerStatuses) : undefined,
         startTime: status.startTime,
         labels: keptOf(labels, keys.labels),

@@ -70,8 +70,9 @@ async function measureUpdates(url: string, store: ReturnType<typeof followCluste
     if (running) setTimeout(look, 5);
   };
   look();
-  await fetch(`${url}/updates?rate=${UPDATES_PER_SECOND}&seconds=${UPDATE_SECONDS}`, { method: 'POST' });
-  await systemClock.sleep(500);
+  const answer = await fetch(`${url}/updates?rate=${UPDATES_PER_SECOND}&seconds=${UPDATE_SECONDS}`, { method: 'POST' });
+  const last = await answer.text();
+  while (seen !== last) await systemClock.sleep(5);
   running = false;
   return { updateCpuSeconds: cpuSeconds(cpu) / UPDATE_SECONDS, latestMs };
 }

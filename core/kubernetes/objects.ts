@@ -32,8 +32,8 @@ export interface PodRecord extends Kept {
   readonly fromIsExact: boolean;
   /** When it gave its addresses back, having Succeeded or Failed; undefined while it runs. */
   readonly endedMs: number | undefined;
-  /** When the kubelet took it on. */
-  readonly startTime: string | undefined;
+  /** When the kubelet took it on, in milliseconds since the epoch; undefined before. */
+  readonly startedMs: number | undefined;
   /** Those that were asked for. */
   readonly labels: Texts;
   readonly annotations: Texts;

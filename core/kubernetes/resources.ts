@@ -15,7 +15,7 @@ import type {
   SliceRecord,
   Texts,
 } from './objects.ts';
-import { OWNER_LABELS, ownerOf } from './owner.ts';
+import { OWNER_LABELS, type Owner, ownerOf } from './owner.ts';
 
 export type ResourceName = 'pods' | 'nodes' | 'services' | 'endpointslices' | 'namespaces';
 
@@ -120,18 +120,18 @@ function parsing<T extends Raw, R extends KubernetesRecord>(
   };
 }
 
-/** At this many the pool begins anew: what is shared no longer costs only memory. */
-const MAX_SHARED_TEXTS = 65_536;
+/** At this many the pool begins anew, so that what is gone does not stay for ever; what was shared stays shared. */
+const MAX_SHARED = 65_536;
 
-/** Gives equal texts as one, for those that many objects have: namespaces, nodes, owners. */
-function createTextPool(): (text: string) => string {
-  const pool = new Map<string, string>();
-  return (text) => {
-    const known = pool.get(text);
+/** Gives the first value of each key for all that follow: namespaces, nodes and owners belong to many objects. */
+function createPool<T>(): (key: string, value: T) => T {
+  const pool = new Map<string, T>();
+  return (key, value) => {
+    const known = pool.get(key);
     if (known !== undefined) return known;
-    if (pool.size === MAX_SHARED_TEXTS) pool.clear();
-    pool.set(text, text);
-    return text;
+    if (pool.size === MAX_SHARED) pool.clear();
+    pool.set(key, value);
+    return value;
   };
 }
 
@@ -148,7 +148,9 @@ const ipTexts = (found: readonly { readonly ip?: string }[] = []) =>
 
 export function podResource(keys: KeptKeys): Resource<PodRecord> {
   const ownerLabels = new Set(OWNER_LABELS);
-  const share = createTextPool();
+  const shareText = createPool<string>();
+  const share = (given: string) => shareText(given, given);
+  const shareOwner = createPool<Owner>();
   const shape = object({
     metadata: object({
       ...metadataOf({ ...keys, labels: (key) => ownerLabels.has(key) || keys.labels(key) }),
@@ -175,6 +177,7 @@ export function podResource(keys: KeptKeys): Resource<PodRecord> {
     object: parsing(shape, (raw: Pod, { uid, name, namespace, createdMs, labels, annotations }) => {
       const { status = {}, spec = {} } = raw;
       const readyMs = networkReadyMs(status.conditions);
+      const startedMs = timeOf(status.startTime);
       const owner = ownerOf(name, raw.metadata?.ownerReferences ?? [], labels, createdMs);
       const hostNetwork = spec.hostNetwork === true;
       const hostIps = canonicalAddresses([
@@ -190,15 +193,15 @@ export function podResource(keys: KeptKeys): Resource<PodRecord> {
         uid,
         name,
         namespace: share(namespace),
-        owner: { kind: share(owner.kind), name: share(owner.name) },
+        owner: owner.kind === 'Pod' ? owner : shareOwner(`${owner.kind}/${owner.name}`, owner),
         nodeName: share(spec.nodeName ?? ''),
         hostIp: hostIps[0] === undefined ? undefined : share(hostIps[0]),
         hostNetwork,
         addresses: hostNetwork ? [] : podIps.filter((ip) => !hostIps.includes(ip)),
-        fromMs: readyMs ?? timeOf(status.startTime) ?? createdMs,
+        fromMs: readyMs ?? startedMs ?? createdMs,
         fromIsExact: readyMs !== undefined,
         endedMs: ENDED.has(status.phase ?? '') ? lastFinishedMs(status.containerStatuses) : undefined,
-        startTime: status.startTime,
+        startedMs,
         labels: keptOf(labels, keys.labels),
         annotations,
       };

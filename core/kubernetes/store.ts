@@ -26,6 +26,7 @@ import { createRecordTable, type Holder, type RecordTable } from './record-table
 import type { Resource } from './resources.ts';
 import { followedResources, type Scope } from './scope.ts';
 import { createServicePorts } from './service-ports.ts';
+import { keepYoungGenerationSmall } from './young-generation.ts';
 
 /** How often what is gone is looked for. */
 const SWEEP_MS = 30_000;
@@ -191,6 +192,7 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
     podRanges: () => [...nodes.records()].flatMap(({ podRanges }) => podRanges),
     openChanges: () => changes.open(),
     async run(signal) {
+      keepYoungGenerationSmall();
       const page = createTurns(createPageBuffer());
       const common = { client, clock, page, report: health };
       const followers: Promise<void>[] = [sweep(signal)];

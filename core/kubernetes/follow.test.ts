@@ -13,7 +13,6 @@ import { followCluster } from '../../test/support/kubernetes-harness.ts';
 import { node, pod } from '../../test/support/kubernetes-objects.ts';
 import { createManualClock } from '../../test/support/manual-clock.ts';
 import { until } from '../../test/support/until.ts';
-import { createLineSplitter, MAX_LINE_BYTES } from './body.ts';
 import { PAGE_MS, PAGE_SILENCE_MS, WATCH_SILENCE_MS } from './follow.ts';
 
 const numbered = (count: number) =>
@@ -241,17 +240,4 @@ test('what an account may not read is named with the role to apply, the rest wor
   await comes('all may be read', () => store.health.forbidden.size === 0);
   await watched();
   t.is(said('error').length, 2, 'said once for each');
-});
-
-test('lines are cut wherever the pieces end, and a line without an end is an error', (t) => {
-  const text = 'first\n\nsecond line\nthird\nlost';
-  for (let size = 1; size <= text.length; size++) {
-    const lines: string[] = [];
-    const split = createLineSplitter((line) => lines.push(line.toString()));
-    for (let at = 0; at < text.length; at += size) split(Buffer.from(text.slice(at, at + size)));
-    t.deepEqual(lines, ['first', 'second line', 'third']);
-  }
-  const split = createLineSplitter(() => {});
-  split(Buffer.alloc(MAX_LINE_BYTES, 'x'));
-  t.throws(() => split(Buffer.from('x')), { message: /more than 16 MiB/ });
 });

@@ -12,7 +12,7 @@ import { type FailureReason, failureOf, failureOfStatus, RequestFailure } from '
 import { list, object, readJson, text } from './json-scan.ts';
 import type { KubernetesRecord } from './objects.ts';
 import type { RecordTable } from './record-table.ts';
-import type { Resource, ResourceName } from './resources.ts';
+import type { Resource, ResourceName } from './resource.ts';
 
 /** Objects a page: a page of 500 makes the peak of memory twice as high. */
 export const PAGE_OBJECTS = 100;

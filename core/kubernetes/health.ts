@@ -5,7 +5,7 @@ import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import type { FollowReport } from './follow.ts';
 import { type NeededResource, permissionError } from './permission.ts';
-import type { ResourceName } from './resources.ts';
+import type { ResourceName } from './resource.ts';
 
 /** A cluster that stays away is spoken of this often. */
 const REMIND_MS = 300_000;

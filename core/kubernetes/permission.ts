@@ -1,7 +1,7 @@
 /** The permissions that the store needs, as YAML that an administrator can apply as it is. */
 
 import { WeirError } from '../errors.ts';
-import type { ResourceName } from './resources.ts';
+import type { ResourceName } from './resource.ts';
 
 export interface NeededResource {
   readonly name: ResourceName;

@@ -1,15 +1,9 @@
 /** How much of the cluster is followed: which resources, which of their objects, and which of their labels are kept. */
 
 import type { NamespaceRecord, NodeRecord, PodRecord, ServiceRecord, SliceRecord } from './objects.ts';
-import {
-  type KeptKeys,
-  namespaceResource,
-  nodeResource,
-  podResource,
-  type Resource,
-  serviceResource,
-  sliceResource,
-} from './resources.ts';
+import { podResource } from './pod-resource.ts';
+import type { KeptKeys, Resource } from './resource.ts';
+import { namespaceResource, nodeResource, serviceResource, sliceResource } from './resources.ts';
 
 /** Keys of labels or annotations: these, and those that a pattern matches from begin to end. */
 export interface WantedKeys {

@@ -11,6 +11,7 @@ import { addressKey } from './addresses.ts';
 import type { ApiClient } from './api-client.ts';
 import { createPageBuffer, type PageBuffer } from './body.ts';
 import { type ChangeFeed, createChangeFeeds } from './changes.ts';
+import { readClusterUid } from './cluster-uid.ts';
 import { type FollowOptions, follow } from './follow.ts';
 import { createHealth, type Health } from './health.ts';
 import { type Identity, identityOfNode, identityOfPod, identityOfService, type ServiceName } from './identity.ts';
@@ -23,7 +24,7 @@ import type {
   SliceRecord,
 } from './objects.ts';
 import { createRecordTable, type Holder, type RecordTable } from './record-table.ts';
-import type { Resource } from './resources.ts';
+import type { Resource } from './resource.ts';
 import { followedResources, type Scope } from './scope.ts';
 import { createServicePorts } from './service-ports.ts';
 import { keepYoungGenerationSmall } from './young-generation.ts';
@@ -58,6 +59,8 @@ export interface KubernetesReader {
   nodesOf(namespace: string, owner: { readonly kind: string; readonly name: string }): ReadonlySet<string>;
   /** The address ranges of pods, as the nodes name them; empty where they do not. */
   podRanges(): readonly string[];
+  /** The uid of kube-system, asked for anew at each call; needs `get` on namespaces. Throws a RequestFailure. */
+  clusterUid(signal: AbortSignal): Promise<string>;
   /** Which addresses stand for something else since the last time it was asked. */
   openChanges(): ChangeFeed;
   readonly health: Pick<Health, 'waitForSync' | 'forbidden' | 'failing'>;
@@ -190,6 +193,7 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
       return names;
     },
     podRanges: () => [...nodes.records()].flatMap(({ podRanges }) => podRanges),
+    clusterUid: (signal) => readClusterUid(client, signal),
     openChanges: () => changes.open(),
     async run(signal) {
       keepYoungGenerationSmall();

@@ -111,6 +111,8 @@ test('a dual-stack pod on the host network leaves both addresses to its node', a
   t.deepEqual(nodes(), ['node-h']);
   t.is(nameAt('192.168.4.1'), 'node-h');
   t.true(store.podRanges().includes('fd00:44::/64'));
+  const { uid } = (await api.request('GET', 'api/v1/namespaces/kube-system')).metadata;
+  t.is(await store.clusterUid(AbortSignal.timeout(30_000)), uid!);
 });
 
 test('Services are found by cluster address, load balancer address and node port', async (t) => {

@@ -18,6 +18,11 @@ constexpr uint16_t iface_of(uint32_t ifindex)
 {
 	return static_cast<uint16_t>(ifindex & (DEVICE_SLOTS - 1));
 }
+
+constexpr uint8_t bit_of(flow_direction direction)
+{
+	return static_cast<uint8_t>(1u << direction);
+}
 } // namespace
 
 DeviceTable::DeviceTable(int devices_descriptor, int ledger_descriptor)
@@ -28,7 +33,7 @@ DeviceTable::DeviceTable(int devices_descriptor, int ledger_descriptor)
 DeviceTable::Entry &DeviceTable::claim(uint32_t ifindex)
 {
 	Entry &entry = entries_[iface_of(ifindex)];
-	if (entry.ifindex != ifindex && (entry.attached || entry.covered))
+	if (entry.ifindex != ifindex && (entry.counted || entry.covered))
 		throw Failure("device " + std::to_string(ifindex), EEXIST,
 			      "device " + std::to_string(entry.ifindex) + " has the same lower 16 bits");
 	entry.ifindex = ifindex;
@@ -42,13 +47,14 @@ void DeviceTable::publish(uint16_t iface, const Entry &entry) const
 	    .ifindex = entry.ifindex,
 	    .ledger_row = row == rows_.end() ? uint16_t{0} : row->second,
 	    .covered = entry.covered,
+	    .counted = entry.counted,
 	};
 	const uint32_t key = iface;
 	if (bpf_map_update_elem(devices_descriptor_, &key, &value, BPF_ANY))
 		throw Failure("bpf_map_update_elem devices", errno);
 }
 
-void DeviceTable::add(uint32_t ifindex)
+bool DeviceTable::add(uint32_t ifindex, flow_direction direction)
 {
 	const std::lock_guard<std::mutex> guard(mutex_);
 	const uint16_t iface = iface_of(ifindex);
@@ -57,16 +63,20 @@ void DeviceTable::add(uint32_t ifindex)
 		throw Failure("device " + std::to_string(ifindex), ENOSPC, "too many interfaces");
 	Entry &entry = claim(ifindex);
 	rows_.try_emplace(iface, static_cast<uint16_t>(rows_.size() + 1));
-	entry.attached = true;
+	const uint8_t before = entry.counted;
+	entry.counted |= bit_of(direction);
 	publish(iface, entry);
+	return entry.counted != before;
 }
 
-void DeviceTable::remove(uint32_t ifindex)
+void DeviceTable::remove(uint32_t ifindex, flow_direction direction)
 {
 	const std::lock_guard<std::mutex> guard(mutex_);
 	const auto found = entries_.find(iface_of(ifindex));
-	if (found != entries_.end() && found->second.ifindex == ifindex)
-		found->second.attached = false;
+	if (found == entries_.end() || found->second.ifindex != ifindex || !(found->second.counted & bit_of(direction)))
+		return;
+	found->second.counted &= static_cast<uint8_t>(~bit_of(direction));
+	publish(found->first, found->second);
 }
 
 void DeviceTable::set_covered(const std::vector<uint32_t> &ifindexes)

@@ -24,10 +24,12 @@ class DeviceTable
       public:
 	DeviceTable(int devices_descriptor, int ledger_descriptor);
 
-	// Gives the device a ledger row. Throws Failure with EEXIST when another one has the same lower 16 bits.
-	void add(uint32_t ifindex);
-	// Frees the lower 16 bits for another device. Until one comes, programs that still run find this one.
-	void remove(uint32_t ifindex);
+	// Gives the device a ledger row and lets it count in this direction; false when it did already. Throws Failure
+	// with EEXIST when another one has the same lower 16 bits.
+	bool add(uint32_t ifindex, flow_direction direction);
+	// The last direction frees the lower 16 bits for another device. Until one comes, programs that still run find
+	// this one.
+	void remove(uint32_t ifindex, flow_direction direction);
 	// Replaces the whole set. Throws Failure with EEXIST as add() does; the set is then not complete.
 	void set_covered(const std::vector<uint32_t> &ifindexes);
 	// Both directions of every device that was ever added, and what came from unknown ones as iface 0, if there is
@@ -37,7 +39,7 @@ class DeviceTable
       private:
 	struct Entry {
 		uint32_t ifindex = 0;
-		bool attached = false;
+		uint8_t counted = 0; // bit per flow_direction
 		bool covered = false;
 	};
 	Entry &claim(uint32_t ifindex);

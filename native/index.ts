@@ -7,9 +7,11 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { WeirError } from '../core/errors.ts';
 import { integer, interfaceIndex, MAX_SLOTS } from './arguments.ts';
+import type { PacketSource } from './capabilities.ts';
 import { checkColumns, type FlowColumns } from './flow-columns.ts';
 import { nativeError } from './native-error.ts';
 
+export type { PacketSource } from './capabilities.ts';
 export { type FlowColumns, flowColumns } from './flow-columns.ts';
 
 /** One network interface of this network namespace. */
@@ -30,6 +32,9 @@ export interface NetworkInterface {
 
 export type HookDirection = 'ingress' | 'egress';
 
+/** What programs hang on: a tcx link or a clsact filter an interface and direction, or one packet socket. */
+export type HookKind = 'tcx' | 'tc' | 'socket_filter';
+
 export interface KernelTableOptions {
   /** Flows that fit; slots are twice this, rounded up to a power of two. */
   readonly maxFlows: number;
@@ -39,6 +44,10 @@ export interface KernelTableOptions {
   readonly protocols?: readonly number[];
   /** Windows without a packet after which a slot is freed. Default 6; 1 while the table is more than half full. */
   readonly idleWindows?: number;
+  /** Default tc. */
+  readonly source?: PacketSource;
+  /** How `tc` programs are attached; default auto: tcx where the kernel has it. */
+  readonly trafficControl?: 'auto' | 'tcx' | 'tc';
   /** BPF object file; tests load one with a packet generator. */
   readonly objectPath?: string;
 }
@@ -53,7 +62,12 @@ export interface LedgerRow {
   /** Lower 16 bits of the interface index; 0 for what came from an interface that was never attached. */
   readonly iface: number;
   readonly direction: HookDirection;
-  readonly filtered: { readonly protocol: Amount; readonly not_ip: Amount; readonly counted_elsewhere: Amount };
+  readonly filtered: {
+    readonly protocol: Amount;
+    readonly not_ip: Amount;
+    readonly counted_elsewhere: Amount;
+    readonly direction: Amount;
+  };
   readonly lost: { readonly table_full: Amount; readonly malformed: Amount };
 }
 
@@ -77,8 +91,12 @@ export interface Collected {
 export interface KernelTable {
   /** Kernel ids of the loaded programs. */
   readonly programIds: Readonly<Record<string, number>>;
-  /** Attaches the counting program; gone with the process. Throws interface/missing, kernel/permission... */
-  attach(iface: { readonly index: number; readonly name: string }, direction: HookDirection): void;
+  readonly hookKind: HookKind;
+  /**
+   * Counts on an interface; ends with the process, but for `tc`: see removeLeftFilters. Returns the filters that see
+   * packets first, and may keep them from being counted. Throws interface/missing, kernel/permission...
+   */
+  attach(iface: { readonly index: number; readonly name: string }, direction: HookDirection): readonly string[];
   detach(index: number, direction: HookDirection): void;
   /** Interfaces whose ingress is counted (or masters all of whose ports are): forwarded packets from them are not. */
   setCovered(indexes: readonly number[]): void;
@@ -107,13 +125,17 @@ interface Addon {
     initialSlots: number;
     protocols?: readonly number[];
     idleWindows: number;
+    source: PacketSource;
+    trafficControl: 'auto' | 'tcx' | 'tc';
   }): Promise<AddonTable>;
   listInterfaces(): NetworkInterface[];
+  removeLeftFilters(): string[];
 }
 
 interface AddonTable {
   programIds(): Record<string, number>;
-  attach(index: number, name: string, direction: HookDirection): void;
+  hookKind(): HookKind;
+  attach(index: number, name: string, direction: HookDirection): string[];
   detach(index: number, direction: HookDirection): void;
   setCovered(indexes: readonly number[]): void;
   rowBound(): number;
@@ -153,6 +175,14 @@ export function listInterfaces(): NetworkInterface[] {
 }
 
 /**
+ * Takes away the clsact filters that a run of Weir left behind when it was killed, with the clsact that it had put there
+ * for them; those of a run that is alive stay. Returns their places, such as `eth0 ingress`. Throws kernel/permission.
+ */
+export function removeLeftFilters(): readonly string[] {
+  return call(() => addon().removeLeftFilters());
+}
+
+/**
  * Loads the programs and tables; nothing is attached yet. Rejects with kernel/permission, kernel/unsupported,
  * kernel/program-rejected, native/object or native/argument.
  */
@@ -161,28 +191,31 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
   const initialSlots = integer('initialSlots', options.initialSlots ?? DEFAULT_INITIAL_SLOTS, 1, MAX_SLOTS);
   const idleWindows = integer('idleWindows', options.idleWindows ?? DEFAULT_IDLE_WINDOWS, 1, 1 << 20);
   for (const protocol of options.protocols ?? []) integer('protocols', protocol, 0, 255);
+  const source = options.source ?? 'tc';
   try {
     const table = await addon().open({
       objectPath: options.objectPath ?? OBJECT_PATH,
       maxSlots,
       initialSlots: Math.min(powerOfTwo(initialSlots), maxSlots),
       idleWindows,
+      source,
+      trafficControl: options.trafficControl ?? 'auto',
       ...(options.protocols === undefined ? {} : { protocols: options.protocols }),
     });
-    return kernelTable(table, maxSlots);
+    return kernelTable(table, maxSlots, source);
   } catch (error) {
-    throw nativeError(error);
+    throw nativeError(error, source);
   }
 }
 
 /** The addon's reader takes one call at a time; this keeps the order and refuses calls after close. */
-function kernelTable(table: AddonTable, maxSlots: number): KernelTable {
+function kernelTable(table: AddonTable, maxSlots: number, source: PacketSource): KernelTable {
   let last: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
   let newEpochDue = false;
   const whileOpen = <Result>(work: () => Result): Result => {
     if (closing !== undefined) throw new WeirError('native/argument', 'the kernel table is closed');
-    return call(work);
+    return call(work, source);
   };
   const inTurn = async <Result>(work: () => Promise<Result>): Promise<Result> => {
     whileOpen(() => undefined);
@@ -195,16 +228,14 @@ function kernelTable(table: AddonTable, maxSlots: number): KernelTable {
     try {
       return await turn;
     } catch (error) {
-      throw nativeError(error);
+      throw nativeError(error, source);
     }
   };
 
   return {
     programIds: call(() => table.programIds()),
-    attach: (iface, direction) =>
-      whileOpen(() => {
-        table.attach(interfaceIndex(iface.index), iface.name, direction);
-      }),
+    hookKind: table.hookKind(),
+    attach: (iface, direction) => whileOpen(() => table.attach(interfaceIndex(iface.index), iface.name, direction)),
     detach: (index, direction) => whileOpen(() => table.detach(interfaceIndex(index), direction)),
     setCovered: (indexes) => whileOpen(() => table.setCovered(indexes.map(interfaceIndex))),
     rowBound: () => whileOpen(() => table.rowBound()),
@@ -229,11 +260,11 @@ function kernelTable(table: AddonTable, maxSlots: number): KernelTable {
   };
 }
 
-function call<Result>(work: () => Result): Result {
+function call<Result>(work: () => Result, source: PacketSource = 'tc'): Result {
   try {
     return work();
   } catch (error) {
-    throw nativeError(error);
+    throw nativeError(error, source);
   }
 }
 

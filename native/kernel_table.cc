@@ -22,6 +22,13 @@ Napi::FunctionReference &constructor_of(Napi::Env env)
 	return *constructor;
 }
 
+TrafficControl traffic_control_of(const std::string &name)
+{
+	if (name == "tcx")
+		return TrafficControl::tcx;
+	return name == "tc" ? TrafficControl::clsact : TrafficControl::either;
+}
+
 } // namespace
 
 void KernelTable::define(Napi::Env env)
@@ -30,6 +37,7 @@ void KernelTable::define(Napi::Env env)
 	    DefineClass(env, "KernelTable",
 			{
 			    InstanceMethod<&KernelTable::program_ids>("programIds"),
+			    InstanceMethod<&KernelTable::hook_kind>("hookKind"),
 			    InstanceMethod<&KernelTable::attach>("attach"),
 			    InstanceMethod<&KernelTable::detach>("detach"),
 			    InstanceMethod<&KernelTable::set_covered>("setCovered"),
@@ -57,7 +65,10 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	    .max_slots = number_of(options, "maxSlots"),
 	    .initial_slots = number_of(options, "initialSlots"),
 	    .protocols = std::nullopt,
+	    .socket_filter = options.Get("source").As<Napi::String>().Utf8Value() == "socket_filter",
 	};
+	const TrafficControl traffic_control =
+	    traffic_control_of(options.Get("trafficControl").As<Napi::String>().Utf8Value());
 	if (options.Get("protocols").IsArray()) {
 		const Napi::Array protocols = options.Get("protocols").As<Napi::Array>();
 		load.protocols.emplace();
@@ -67,7 +78,10 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	}
 	const uint32_t idle_windows = number_of(options, "idleWindows");
 	return Work<std::shared_ptr<Loaded>>::start(
-	    info.Env(), options, [load, idle_windows] { return std::make_shared<Loaded>(load, idle_windows); },
+	    info.Env(), options,
+	    [load, idle_windows, traffic_control] {
+		    return std::make_shared<Loaded>(load, idle_windows, traffic_control);
+	    },
 	    [](Napi::Env env, std::shared_ptr<Loaded> &loaded) -> Napi::Value {
 		    return constructor_of(env).New({Napi::External<std::shared_ptr<Loaded>>::New(env, &loaded)});
 	    });
@@ -81,36 +95,38 @@ Napi::Value KernelTable::program_ids(const Napi::CallbackInfo &info)
 	return ids;
 }
 
-// attach(ifindex, name, direction)
-void KernelTable::attach(const Napi::CallbackInfo &info)
+Napi::Value KernelTable::hook_kind(const Napi::CallbackInfo &info)
+{
+	return Napi::String::New(info.Env(), loaded_->hooks->kind());
+}
+
+// attach(ifindex, name, direction) -> names of what sees packets first
+Napi::Value KernelTable::attach(const Napi::CallbackInfo &info)
 {
 	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
 	const flow_direction direction = direction_of(info[2]);
-	const char *program = direction == FLOW_INGRESS ? "network_ingress" : "network_egress";
 	const std::string name = info[1].As<Napi::String>().Utf8Value();
-	with_errors(info.Env(), [&] {
-		loaded_->devices.add(ifindex);
-		try {
-			loaded_->hooks.attach(loaded_->object.program_descriptor(program), ifindex, name, direction);
-		} catch (...) {
-			release_device(ifindex);
-			throw;
-		}
-	});
+	return text_array(info.Env(), with_errors(info.Env(), [&] {
+				  const bool added = loaded_->devices.add(ifindex, direction);
+				  try {
+					  return loaded_->hooks->attach(ifindex, name, direction);
+				  } catch (...) {
+					  if (added)
+						  loaded_->devices.remove(ifindex, direction);
+					  throw;
+				  }
+			  }));
 }
 
 // detach(ifindex, direction)
 void KernelTable::detach(const Napi::CallbackInfo &info)
 {
 	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
-	loaded_->hooks.detach(ifindex, direction_of(info[1]));
-	release_device(ifindex);
-}
-
-void KernelTable::release_device(uint32_t ifindex)
-{
-	if (!loaded_->hooks.attached(ifindex))
-		loaded_->devices.remove(ifindex);
+	const flow_direction direction = direction_of(info[1]);
+	with_errors(info.Env(), [&] {
+		loaded_->hooks->detach(ifindex, direction);
+		loaded_->devices.remove(ifindex, direction);
+	});
 }
 
 // setCovered(ifindexes)
@@ -175,7 +191,7 @@ Napi::Value KernelTable::settle(const Napi::CallbackInfo &info)
 // close() -> Promise: unloading unmaps and frees megabytes, so it is not for the event loop either.
 Napi::Value KernelTable::close(const Napi::CallbackInfo &info)
 {
-	loaded_->hooks.detach_all();
+	loaded_->hooks->detach_all();
 	return Work<bool>::start(
 	    info.Env(), info.This().As<Napi::Object>(),
 	    [loaded = std::exchange(loaded_, nullptr)]() mutable {

@@ -15,15 +15,16 @@ namespace weir
 
 // What is loaded; shared with work that is under way, so that closing never pulls it away.
 struct Loaded {
-	Loaded(const LoadOptions &options, uint32_t idle_windows)
+	Loaded(const LoadOptions &options, uint32_t idle_windows, TrafficControl traffic_control)
 	    : object(options), reader(object, options.max_slots, idle_windows),
-	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger"))
+	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger")),
+	      hooks(make_hooks(object, options, traffic_control))
 	{
 	}
 	BpfObject object;
 	FlowReader reader;
 	DeviceTable devices;
-	Hooks hooks;
+	std::unique_ptr<Hooks> hooks;
 };
 
 class KernelTable : public Napi::ObjectWrap<KernelTable>
@@ -36,9 +37,9 @@ class KernelTable : public Napi::ObjectWrap<KernelTable>
 
       private:
 	Napi::Value program_ids(const Napi::CallbackInfo &info);
-	void attach(const Napi::CallbackInfo &info);
+	Napi::Value hook_kind(const Napi::CallbackInfo &info);
+	Napi::Value attach(const Napi::CallbackInfo &info);
 	void detach(const Napi::CallbackInfo &info);
-	void release_device(uint32_t ifindex);
 	void set_covered(const Napi::CallbackInfo &info);
 	Napi::Value row_bound(const Napi::CallbackInfo &info);
 	Napi::Value collect(const Napi::CallbackInfo &info);

@@ -3,7 +3,7 @@
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { type ErrorCode, WeirError } from '../core/errors.ts';
-import { type Capability, missingCapabilities, neededCapabilities } from './capabilities.ts';
+import { type Capability, missingCapabilities, neededCapabilities, type PacketSource } from './capabilities.ts';
 
 const { EPERM, EACCES, EINVAL, ENOENT, ENODEV, EEXIST, ENOSYS, EOPNOTSUPP, ENOMEM, EMFILE, ENFILE } = constants.errno;
 /** Of the kernel only, where a machine cannot translate a program; not in errno(3). */
@@ -26,9 +26,9 @@ interface Explanation {
 }
 
 /** A WeirError stays as it is; anything else that is not the addon's is a bug and stays as it is, too. */
-export function nativeError(error: unknown): unknown {
+export function nativeError(error: unknown, source: PacketSource): unknown {
   if (!isNativeFailure(error)) return error;
-  const { code, fix, reason, detail = error.detail.trim() } = explain(error);
+  const { code, fix, reason, detail = error.detail.trim() } = explain(error, source);
   const name = error.errno > 0 ? ` (${getSystemErrorName(-error.errno)})` : '';
   const what = `${error.message}${name}${reason === undefined ? '' : `: ${reason}`}`;
   return new WeirError(code, detail === '' ? what : `${what}\n${detail}`, { fix, cause: error });
@@ -45,16 +45,16 @@ const shortages: ReadonlyMap<number, string> = new Map([
   [ENFILE, 'let the system open more files: sysctl fs.file-max'],
 ]);
 
-function explain({ call, errno, detail }: NativeFailure): Explanation {
+function explain({ call, errno, detail }: NativeFailure, source: PacketSource): Explanation {
   // First, since without a free descriptor the capabilities cannot be read.
   const shortage = shortages.get(errno);
   if (shortage !== undefined) return { code: 'kernel/call', fix: shortage };
-  const missing = missingCapabilities();
+  const missing = missingCapabilities(source);
   // Without CAP_PERFMON the verifier refuses arithmetic on pointers, as if the program were wrong. A file that cannot be
   // opened has nothing to do with capabilities.
   const verifier = call.startsWith('bpf_prog_load') && !missing.includes('CAP_PERFMON');
   const refused = errno === EACCES && !verifier && !call.startsWith('bpf_object__open_file');
-  if (errno === EPERM || refused) return explainPermission(missing, detail);
+  if (errno === EPERM || refused) return explainPermission(source, missing, detail);
   if (call.startsWith('bpf_object__open_file') || call.startsWith('map ') || call.startsWith('program ')) {
     return { code: 'native/object', fix: 'build it with `npm run build:bpf`' };
   }
@@ -63,18 +63,18 @@ function explain({ call, errno, detail }: NativeFailure): Explanation {
       ? { code: 'interface/conflict', fix: 'exclude one of the two with `exclude_interfaces`' }
       : { code: 'kernel/call', fix: 'narrow down `interfaces`' };
   }
-  if (call.startsWith('bpf_link_create')) return explainAttach(errno);
+  if (/^(bpf_link_create|bpf_tc_|packet socket)/.test(call)) return explainAttach(call, errno);
   if (call.startsWith('bpf_prog_load')) {
     return { code: 'kernel/program-rejected', fix: 'report it with the log file and the kernel version (uname -r)' };
   }
   if (errno === EINVAL || errno === ENOSYS || errno === EOPNOTSUPP || errno === ENOTSUPP) {
-    return { code: 'kernel/unsupported', fix: 'Weir needs Linux 6.6 or later, built with CONFIG_BPF_SYSCALL' };
+    return { code: 'kernel/unsupported', fix: 'Weir needs Linux 5.15 or later, built with CONFIG_BPF_SYSCALL' };
   }
   return { code: 'kernel/call', fix: detail === '' ? 'see the error name in errno(3)' : 'see the text above' };
 }
 
 /** libbpf guesses at memory limits and kernel options here, so of its text only the name of the log file stays. */
-function explainPermission(missing: readonly Capability[], text: string): Explanation {
+function explainPermission(source: PacketSource, missing: readonly Capability[], text: string): Explanation {
   const code = 'kernel/permission';
   const detail = text.split('\n').findLast((line) => line.startsWith('full log in ')) ?? '';
   if (missing.length === 0) {
@@ -87,16 +87,25 @@ function explainPermission(missing: readonly Capability[], text: string): Explan
   const fix =
     process.geteuid?.() === 0
       ? `give this process ${listed(missing)}, such as with --cap-add of the container`
-      : `run as root, or with ${listed(neededCapabilities)}`;
+      : `run as root, or with ${listed(neededCapabilities[source])}`;
   return { code, detail, fix, reason: `the process lacks ${listed(missing)}` };
 }
 
 const listed = (names: readonly string[]) => new Intl.ListFormat('en-GB').format(names);
 
-function explainAttach(errno: number): Explanation {
+function explainAttach(call: string, errno: number): Explanation {
   if (errno === ENODEV || errno === ENOENT) {
     return { code: 'interface/missing', fix: 'the interface went away while it was attached: check `ip link`' };
   }
-  if (errno === EINVAL) return { code: 'kernel/unsupported', fix: 'attaching with tcx needs Linux 6.6 or later' };
+  if (errno === EINVAL && call.startsWith('bpf_link_create')) {
+    const fix =
+      'tcx needs Linux 6.6 or later: set traffic_control_backend: auto, which takes clsact where there is none';
+    return { code: 'kernel/unsupported', fix };
+  }
+  if (errno === EEXIST && call.startsWith('bpf_tc_hook_create')) {
+    const fix =
+      'see `tc qdisc show`: remove it (such as `ingress`), exclude the interface, or set source: socket_filter';
+    return { code: 'kernel/call', fix };
+  }
   return { code: 'kernel/call', fix: 'see `bpftool net` for what else is attached to the interface' };
 }

@@ -25,7 +25,7 @@ export interface CollectorOptions {
   readonly metrics: MetricRegistry;
   readonly intervalMs: number;
   /** What every flow table of this receiver says about its origin. */
-  readonly origin: Pick<FlowTableInput, 'resource' | 'scope' | 'metricNames' | 'interfaceNames' | 'agentAddress'>;
+  readonly origin: Omit<FlowTableInput, 'flows' | 'endpoints' | 'rows' | 'window'>;
 }
 
 export interface Collector {

@@ -3,7 +3,14 @@
 import { networkInterfaces } from 'node:os';
 import { type Consumer, defineReceiver, type Host, type Receiver } from '../../core/component/define.ts';
 import { flowAttributes } from '../../core/table/flow-columns.ts';
-import { type KernelTable, listInterfaces, type NetworkInterface, openKernelTable } from '../../native/index.ts';
+import {
+  type KernelTable,
+  listInterfaces,
+  type NetworkInterface,
+  openKernelTable,
+  type PacketSource,
+  removeLeftFilters,
+} from '../../native/index.ts';
 import { addressTowards, findAgentAddress } from './agent-address.ts';
 import { type Collector, type CollectorOptions, createCollector } from './collect.ts';
 import { countedProtocols, type EbpfNetworkConfig, elsewhere, schema } from './config.ts';
@@ -11,11 +18,13 @@ import { createCoverage, type InterfaceBytes, readInterfaceBytes } from './cover
 import { type Attachment, selectInterfaces } from './interfaces.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { agentResource, resourceSources } from './resource.ts';
+import { attachAll, firstThatAttaches, sourceReason } from './source.ts';
 
 /** What the receiver takes from the host; tests give their own. */
 export interface Kernel {
   openKernelTable: typeof openKernelTable;
   listInterfaces(): readonly NetworkInterface[];
+  removeLeftFilters(): readonly string[];
   readInterfaceBytes(): Promise<InterfaceBytes>;
   /** Takes the lines of the ledger at the end. */
   write(line: string): void;
@@ -24,6 +33,7 @@ export interface Kernel {
 const kernel: Kernel = {
   openKernelTable,
   listInterfaces,
+  removeLeftFilters,
   readInterfaceBytes,
   write: (line) => void process.stderr.write(line),
 };
@@ -74,34 +84,35 @@ async function startCounting(
     include: config.interfaces,
     exclude: config.exclude_interfaces,
     direction: config.direction,
+    everyInterface: config.deduper === 'none',
     path: `receivers::${id}`,
   });
   const interfaceNames = new Map(attachments.map(({ iface }) => [iface.index & 0xffff, iface.name]));
   const origin = await originOf(config, host, interfaceNames);
 
-  const protocols = countedProtocols(config);
-  const table = await source.openKernelTable({
-    maxFlows: config.cache_max_flows,
-    ...(protocols === undefined ? {} : { protocols }),
-  });
   const hooks = attachments.flatMap(({ iface, directions }) =>
     directions.map((direction) => ({ iface: iface.index & 0xffff, direction })),
   );
   const ledger = createLedger({ receiver: id, metrics, hooks, interfaceNames });
   const { readInterfaceBytes } = source;
   const coverage = await createCoverage({ receiver: id, ledger, metrics, logger, attachments, readInterfaceBytes });
-  const intervalMs = config.cache_active_timeout;
-  const parts = { table, consumer, ledger, coverage, clock, logger, metrics };
-  const collector = createCollector({ receiver: id, ...parts, intervalMs, origin });
-  await attachAll(table, attachments, covered);
-  if (unreadable.length > 0) {
-    const interfaces = unreadable.map(({ name }) => name);
-    logger.warn('Not counting on interfaces whose packets have no Ethernet header.', { interfaces });
-  }
-  logger.info('Counting on interfaces.', {
-    interfaces: [...interfaceNames.values()],
-    'beyla.ip': origin.agentAddress,
-  });
+  const protocols = countedProtocols(config);
+  const count = async (packetSource: PacketSource) => {
+    const table = await source.openKernelTable({
+      source: packetSource,
+      trafficControl: config.traffic_control_backend,
+      maxFlows: config.cache_max_flows,
+      ...(protocols === undefined ? {} : { protocols }),
+    });
+    const parts = { table, consumer, ledger, coverage, clock, logger, metrics };
+    const intervalMs = config.cache_active_timeout;
+    const collector = createCollector({ receiver: id, ...parts, intervalMs, origin });
+    await attachAll(table, attachments, covered, logger);
+    return { table, collector };
+  };
+  sweep(source, logger);
+  const { table, collector } = await firstThatAttaches(config.source, count, logger);
+  announce(config, table, unreadable, origin, logger);
 
   const abort = new AbortController();
   const loop = collector.run(abort.signal);
@@ -110,6 +121,30 @@ async function startCounting(
     return loop;
   };
   return { table, attachments, ledger, collector, endLoop };
+}
+
+/** Says what is counted, by which source and why, and what is not. */
+function announce(
+  config: EbpfNetworkConfig,
+  { hookKind }: KernelTable,
+  unreadable: readonly NetworkInterface[],
+  { interfaceNames, agentAddress }: CollectorOptions['origin'],
+  logger: Host['logger'],
+): void {
+  if (unreadable.length > 0) {
+    const interfaces = unreadable.map(({ name }) => name);
+    logger.warn('Not counting on interfaces whose packets have no Ethernet header.', { interfaces });
+  }
+  if (config.deduper_fc_ttl > 0) {
+    logger.info('deduper_fc_ttl decides nothing: counting each packet once needs no cache.');
+  }
+  const sources = { tcx: 'tc with tcx', tc: 'tc with clsact', socket_filter: 'socket_filter' } as const;
+  logger.info('Counting on interfaces.', {
+    source: sources[hookKind],
+    because: sourceReason(config, hookKind),
+    interfaces: [...interfaceNames.values()],
+    'beyla.ip': agentAddress,
+  });
 }
 
 /** What every flow table says about this agent. */
@@ -128,22 +163,19 @@ async function originOf(
     resource: agentResource(await resourceSources(id), logger),
     scope: { name: build.command, version: build.version },
     metricNames: config.metric_names,
+    everyInterface: config.deduper === 'none',
     interfaceNames,
     agentAddress,
   };
 }
 
-/** All or nothing. */
-async function attachAll(table: KernelTable, attachments: readonly Attachment[], covered: readonly number[]) {
+/** A run that was killed leaves its clsact filters on the interfaces, where each packet still goes through them. */
+function sweep(source: Kernel, logger: Host['logger']): void {
   try {
-    // Before the first program counts: what is forwarded must not count twice.
-    table.setCovered(covered);
-    for (const { iface, directions } of attachments) {
-      for (const direction of directions) table.attach(iface, direction);
-    }
+    const places = source.removeLeftFilters();
+    if (places.length > 0) logger.warn('Removed the filters that a run which was killed had left.', { places });
   } catch (error) {
-    await table.close();
-    throw error;
+    logger.warn('Cannot remove filters that a run which was killed left: packets go through them in vain.', { error });
   }
 }
 

@@ -13,6 +13,8 @@ export interface InterfaceRules {
   /** Wins over `include`. */
   readonly exclude: readonly NamePattern[];
   readonly direction: HookDirection | 'both';
+  /** Every interface counts what crosses it, in both directions: no packet is counted once only. */
+  readonly everyInterface: boolean;
   /** The receiver's path in the configuration, for errors: `receivers::ebpf_network`. */
   readonly path: string;
 }
@@ -50,13 +52,14 @@ export function selectInterfaces(all: readonly NetworkInterface[], rules: Interf
   const named = all.filter(({ name }) => !excluded(name) && matchesAny(rules.include, name));
   const wanted = named.filter(hasEthernetHeader);
   const unreadable = named.filter((iface) => !hasEthernetHeader(iface));
-  const chosen = wanted.filter((iface) => isLeaf(iface) || standsAlone(iface, wanted, all, rules));
+  const { everyInterface } = rules;
+  const chosen = wanted.filter((iface) => everyInterface || isLeaf(iface) || standsAlone(iface, wanted, all, rules));
   const attachments = chosen
-    .map((iface) => ({ iface, directions: directionsOf(iface, rules.direction) }))
+    .map((iface) => ({ iface, directions: directionsOf(iface, rules) }))
     .filter(({ directions }) => directions.length > 0);
   if (attachments.length === 0) throw nothingLeft(all, rules, excluded);
   refuseSharedIndexes(attachments, rules);
-  return { attachments, covered: coveredBy(attachments, all), unreadable };
+  return { attachments, covered: everyInterface ? [] : coveredBy(attachments, all), unreadable };
 }
 
 function matchesAny(patterns: readonly NamePattern[], name: string): boolean {
@@ -92,8 +95,8 @@ function devicesBelow(iface: NetworkInterface, all: readonly NetworkInterface[])
 }
 
 /** A packet on the loopback leaves and enters by the same device: it is counted as it leaves. */
-function directionsOf({ loopback }: NetworkInterface, direction: InterfaceRules['direction']): HookDirection[] {
-  const both: HookDirection[] = loopback ? ['egress'] : ['ingress', 'egress'];
+function directionsOf({ loopback }: NetworkInterface, { direction, everyInterface }: InterfaceRules): HookDirection[] {
+  const both: HookDirection[] = loopback && !everyInterface ? ['egress'] : ['ingress', 'egress'];
   return both.filter((one) => direction === 'both' || direction === one);
 }
 

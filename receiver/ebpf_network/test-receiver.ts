@@ -11,7 +11,7 @@ import type { InterfaceBytes } from './coverage.ts';
 import { createReceiver } from './index.ts';
 import { createFakeClock, createFakeConsumer, FakeKernelTable } from './kernel-table.fake.ts';
 
-const config: EbpfNetworkConfig = { ...decodeBlock(schema, undefined).config, agent_ip: '10.0.0.9' };
+const defaults: EbpfNetworkConfig = { ...decodeBlock(schema, undefined).config, agent_ip: '10.0.0.9' };
 const eth0: NetworkInterface = {
   index: 2,
   name: 'eth0',
@@ -23,8 +23,12 @@ const eth0: NetworkInterface = {
   linkType: 1,
 };
 
-/** `read` takes the place of reading `interfaceBytes`. */
-export function setUp(read?: () => Promise<InterfaceBytes>) {
+/** `read` takes the place of reading `interfaceBytes`; `left` is what a killed run left, or why it cannot be removed. */
+export function setUp(
+  read?: () => Promise<InterfaceBytes>,
+  { left = [], ...keys }: Partial<EbpfNetworkConfig> & { left?: readonly string[] | Error } = {},
+) {
+  const config = { ...defaults, ...keys };
   const table = new FakeKernelTable();
   const clock = createFakeClock();
   const consumer = createFakeConsumer();
@@ -38,6 +42,10 @@ export function setUp(read?: () => Promise<InterfaceBytes>) {
   const kernel = {
     openKernelTable: async () => table,
     listInterfaces: () => [eth0],
+    removeLeftFilters: () => {
+      if (left instanceof Error) throw left;
+      return left;
+    },
     readInterfaceBytes: read ?? (async () => new Map(interfaceBytes)),
     write: (line: string) => written.push(line),
   };

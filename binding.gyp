@@ -14,6 +14,7 @@
         "native/loader.cc",
         "native/netlink.cc",
         "native/overflow.cc",
+        "native/sign_of_life.cc",
         "native/socket_hooks.cc",
         "native/tcx_hooks.cc",
         "native/traffic_control.cc"

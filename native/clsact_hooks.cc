@@ -2,17 +2,15 @@
 #include "clsact_hooks.h"
 
 #include <algorithm>
-#include <cstring>
 #include <set>
 #include <string_view>
 
 #include <bpf/libbpf.h>
 #include <net/if.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "failure.h"
 #include "libbpf_log.h"
+#include "sign_of_life.h"
 #include "traffic_control.h"
 
 namespace weir
@@ -87,23 +85,6 @@ void remove_filter(uint32_t ifindex, flow_direction direction, const ClassifierF
 		remove_clsact_if_unused(ifindex);
 }
 
-// The address of a socket that says that the process which loaded the program still runs. It goes with the process.
-FileDescriptor bind_sign_of_life(uint32_t program_id)
-{
-	FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-	if (socket.get() < 0)
-		throw Failure("socket AF_UNIX", errno);
-	sockaddr_un address = {};
-	address.sun_family = AF_UNIX;
-	// In the abstract space, which each network namespace has of its own: it begins with a zero byte.
-	const std::string name = "weir-filter-" + std::to_string(program_id);
-	std::memcpy(address.sun_path + 1, name.data(), name.size());
-	const auto bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-	if (::bind(socket.get(), reinterpret_cast<const sockaddr *>(&address), bytes))
-		throw Failure("bind AF_UNIX", errno);
-	return socket;
-}
-
 bool is_ours(const ClassifierFilter &filter)
 {
 	const std::string_view name = filter.name;
@@ -113,16 +94,7 @@ bool is_ours(const ClassifierFilter &filter)
 
 bool is_left_behind(const ClassifierFilter &filter)
 {
-	if (!is_ours(filter))
-		return false;
-	try {
-		bind_sign_of_life(filter.program_id);
-		return true;
-	} catch (const Failure &failure) {
-		if (failure.error_number == EADDRINUSE)
-			return false;
-		throw;
-	}
+	return is_ours(filter) && !shows_sign_of_life(filter.program_id);
 }
 
 // Whichever run made it: the last filter of all takes it away.
@@ -180,7 +152,7 @@ std::vector<std::string> ClsactHooks::attach(uint32_t ifindex, const std::string
 	// Before the first filter: another run must never take a filter of this one for one that was left behind.
 	if (signs_of_life_.empty()) {
 		for (const auto &[program, id] : program_ids_)
-			signs_of_life_.push_back(bind_sign_of_life(id));
+			signs_of_life_.push_back(show_sign_of_life(id));
 	}
 	const bool made = make_clsact(ifindex, place);
 	const bool there = made || places_.contains({ifindex, direction == FLOW_INGRESS ? FLOW_EGRESS : FLOW_INGRESS});

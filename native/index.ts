@@ -1,6 +1,8 @@
 /**
  * The only door to the native addon: checks arguments, turns failures into errors with a fix, and says the shapes and
  * units of what crosses. Long work (loading, scanning, freeing) runs off the event loop.
+ *
+ * long: it is the one door, and most of it says shapes and units.
  */
 
 import { createRequire } from 'node:module';

@@ -2,6 +2,8 @@
  * Each packet that crosses a node is counted exactly once, whatever way it takes and whatever source counts. A node
  * with two pods on a bridge, a macvlan, a VXLAN tunnel and an uplink; three receivers in one agent see the same
  * traffic, each by another source, and each must have the truth to the byte and the packet.
+ *
+ * long: the node, the ways across it and what each run counts of them belong together.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';

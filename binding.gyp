@@ -11,6 +11,7 @@
         "native/hooks.cc",
         "native/kernel_table.cc",
         "native/libbpf_log.cc",
+        "native/link_watch.cc",
         "native/loader.cc",
         "native/netlink.cc",
         "native/overflow.cc",

@@ -28,10 +28,10 @@ static __always_inline void decide(struct __sk_buff *skb, __u32 direction, enum 
 		account(skb, packet);
 }
 
-static __noinline int count_slow(struct __sk_buff *skb, __u32 direction)
+static __noinline int count_slow(struct __sk_buff *skb, __u32 direction, __u32 link_bytes)
 {
 	struct packet packet = {};
-	enum parse_result result = parse_slow(skb, direction, &packet);
+	enum parse_result result = parse_slow(skb, direction, link_bytes, &packet);
 
 	decide(skb, direction, result, &packet);
 	return 0;
@@ -39,16 +39,22 @@ static __noinline int count_slow(struct __sk_buff *skb, __u32 direction)
 
 /*
  * The paths meet nowhere: a packet whose address goes to another function lives in memory, and the fast path keeps its
- * packet in registers.
+ * packet in registers. link_bytes: see parse_fast.
  */
-static __always_inline void count(struct __sk_buff *skb, __u32 direction)
+static __always_inline void count_frame(struct __sk_buff *skb, __u32 direction, __u32 link_bytes)
 {
 	struct packet packet;
 
-	if (parse_fast(skb, direction, &packet))
+	if (parse_fast(skb, direction, link_bytes, &packet))
 		decide(skb, direction, PARSED, &packet);
 	else
-		count_slow(skb, direction);
+		count_slow(skb, direction, link_bytes);
+}
+
+/* On a device with Ethernet headers. */
+static __always_inline void count(struct __sk_buff *skb, __u32 direction)
+{
+	count_frame(skb, direction, ETH_HLEN);
 }
 
 #endif

@@ -102,6 +102,8 @@ struct device {
 	__u8 covered; /* 1: what comes in here is counted, so that its forwarding is not */
 	__u8 counted; /* bit per enum flow_direction; read by the packet socket's program, which sees every device */
 };
+#define DEVICE_COUNTED 3
+#define DEVICE_STARTS_AT_IP 4 /* also in `counted` */
 FLOW_ASSERT(sizeof(struct device) == 8, "device");
 #define DEVICE_SLOTS 65536
 

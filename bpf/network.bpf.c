@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * The programs: two that hang on interfaces and one that hangs on a packet socket. They observe only: what comes after
- * them decides about the packet.
+ * The programs: those that hang on interfaces and one that hangs on a packet socket. They observe only: what comes
+ * after them decides about the packet.
  */
 
 #include "count.h"
@@ -21,6 +21,21 @@ SEC("tc")
 int network_egress(struct __sk_buff *skb)
 {
 	count(skb, FLOW_EGRESS);
+	return NEXT_PROGRAM;
+}
+
+/* For devices whose frames start at the IP header: tun, wireguard, ipip and the like. */
+SEC("tc")
+int network_ingress_l3(struct __sk_buff *skb)
+{
+	count_frame(skb, FLOW_INGRESS, 0);
+	return NEXT_PROGRAM;
+}
+
+SEC("tc")
+int network_egress_l3(struct __sk_buff *skb)
+{
+	count_frame(skb, FLOW_EGRESS, 0);
 	return NEXT_PROGRAM;
 }
 

@@ -19,12 +19,13 @@ static __always_inline void count_from_socket(struct __sk_buff *skb)
 	struct packet packet = {};
 	__u32 counted;
 
-	if (!device || !device->counted)
+	if (!device || !(device->counted & DEVICE_COUNTED))
 		return;
+	__u32 link_bytes = device->counted & DEVICE_STARTS_AT_IP ? 0 : ETH_HLEN;
 	counted = device->counted >> direction & 1;
 	if (!counted && skb->ifindex == LOOPBACK_IFINDEX)
 		return;
-	enum parse_result result = parse_slow(skb, direction, &packet);
+	enum parse_result result = parse_slow(skb, direction, link_bytes, &packet);
 	if (counted)
 		decide(skb, direction, result, &packet);
 	else

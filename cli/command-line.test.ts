@@ -160,6 +160,27 @@ test('a component that does not start ends the run with its reason', async (t) =
   );
 });
 
+test('a reader that goes away ends neither the program nor its output with a crash', async (t) => {
+  const main = join(import.meta.dirname, 'main.ts');
+  const child = spawn(process.execPath, [main, 'components'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let problems = '';
+  child.stderr.on('data', (data) => {
+    problems += data;
+  });
+  const [code] = await once(child, 'close');
+  t.is(problems, '');
+  t.is(code, 1, 'what was asked for was not written');
+});
+
+test('nobody who reads standard error any more is no reason to crash', async (t) => {
+  const main = join(import.meta.dirname, 'main.ts');
+  const child = spawn(process.execPath, [main, 'frobnicate'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stderr.destroy();
+  const [code] = await once(child, 'close');
+  t.is(code, 2, 'a wrong command line; a crash would be 1');
+});
+
 test('a real process stops and exits with 0 on SIGTERM and SIGINT', async (t) => {
   const script = `
     import { callCommand } from ${JSON.stringify(join(import.meta.dirname, 'command-line.ts'))};

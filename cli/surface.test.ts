@@ -73,6 +73,8 @@ ${pipeline('ebpf_network', 'attribute_select, delta_to_cumulative', 'debug, otlp
     direction: 'both',
     cache_max_flows: 131_072,
     cache_active_timeout: '5s',
+    listen_interfaces: 'watch',
+    listen_poll_period: '10s',
     agent_ip: '',
     agent_ip_iface: 'external',
     agent_ip_type: 'any',

@@ -7,6 +7,7 @@
 #include "conversions.h"
 #include "javascript.h"
 #include "kernel_table.h"
+#include "link_watch.h"
 #include "netlink.h"
 
 namespace weir
@@ -30,6 +31,7 @@ Napi::Value interfaces(const Napi::CallbackInfo &info)
 		object.Set("lower", link.lower);
 		object.Set("loopback", (link.flags & IFF_LOOPBACK) != 0);
 		object.Set("up", (link.flags & IFF_UP) != 0);
+		object.Set("pointToPoint", (link.flags & IFF_POINTOPOINT) != 0 && (link.flags & IFF_BROADCAST) == 0);
 		object.Set("linkType", link.link_type);
 		result.Set(result.Length(), object);
 	}
@@ -48,6 +50,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports)
 	exports.Set("open", Napi::Function::New(env, KernelTable::open, "open"));
 	exports.Set("listInterfaces", Napi::Function::New(env, interfaces, "listInterfaces"));
 	exports.Set("removeLeftFilters", Napi::Function::New(env, remove_left, "removeLeftFilters"));
+	exports.Set("watchInterfaces", Napi::Function::New(env, LinkWatch::start, "watchInterfaces"));
 	return exports;
 }
 

@@ -89,7 +89,7 @@ bool is_ours(const ClassifierFilter &filter)
 {
 	const std::string_view name = filter.name;
 	return (filter.handle == own_handle || filter.handle == own_handle_and_clsact) &&
-	       (name.starts_with("network_ingress:[") || name.starts_with("network_egress:["));
+	       (name.starts_with("network_ingress") || name.starts_with("network_egress"));
 }
 
 bool is_left_behind(const ClassifierFilter &filter)
@@ -141,12 +141,15 @@ ClsactHooks::~ClsactHooks()
 	ClsactHooks::detach_all();
 }
 
-uint32_t ClsactHooks::program_id(flow_direction direction) const
+// Of this run, whatever its frames start with.
+bool ClsactHooks::is_own(const ClassifierFilter &filter, flow_direction direction) const
 {
-	return program_ids_.at(direction == FLOW_INGRESS ? "network_ingress" : "network_egress");
+	return is_ours(filter) && (filter.program_id == program_ids_.at(program_for(direction, false)) ||
+				   filter.program_id == program_ids_.at(program_for(direction, true)));
 }
 
-std::vector<std::string> ClsactHooks::attach(uint32_t ifindex, const std::string &name, flow_direction direction)
+std::vector<std::string> ClsactHooks::attach(uint32_t ifindex, const std::string &name, flow_direction direction,
+					     bool frames_start_at_ip)
 {
 	const std::string place = name + " " + hook_name(direction);
 	// Before the first filter: another run must never take a filter of this one for one that was left behind.
@@ -163,12 +166,13 @@ std::vector<std::string> ClsactHooks::attach(uint32_t ifindex, const std::string
 
 	const std::vector<ClassifierFilter> others = list_filters(ifindex, direction);
 	for (const ClassifierFilter &other : others) {
-		if (is_ours(other) && other.program_id == program_id(direction))
+		if (is_own(other, direction))
 			throw Failure("bpf_tc_attach " + place, EEXIST);
 	}
 	const uint16_t preference = first_free_preference(others);
 	const bpf_tc_hook hook = hook_of(ifindex, point_of(direction));
-	LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program_of(object_, direction), .handle = handle,
+	LIBBPF_OPTS(bpf_tc_opts, options,
+		    .prog_fd = object_.program_descriptor(program_for(direction, frames_start_at_ip)), .handle = handle,
 		    .priority = preference);
 	std::string log;
 	const int error = quietly(log, [&] { return bpf_tc_attach(&hook, &options); });
@@ -186,7 +190,7 @@ void ClsactHooks::detach(uint32_t ifindex, flow_direction direction)
 	if (!places_.contains({ifindex, direction}))
 		return;
 	for (const ClassifierFilter &filter : list_filters(ifindex, direction)) {
-		if (is_ours(filter) && filter.program_id == program_id(direction))
+		if (is_own(filter, direction))
 			remove_filter(ifindex, direction, filter);
 	}
 	places_.erase({ifindex, direction});

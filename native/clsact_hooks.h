@@ -13,6 +13,8 @@
 namespace weir
 {
 
+struct ClassifierFilter;
+
 class ClsactHooks final : public Hooks
 {
       public:
@@ -20,7 +22,8 @@ class ClsactHooks final : public Hooks
 	~ClsactHooks() override;
 
 	// At preference 1, or the next one that no other filter has; those before it are returned.
-	std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction) override;
+	std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction,
+					bool frames_start_at_ip) override;
 	// Takes clsact off the device, too, if it was put there for this and has no other filter.
 	void detach(uint32_t ifindex, flow_direction direction) override;
 	void detach_all() noexcept override;
@@ -30,7 +33,7 @@ class ClsactHooks final : public Hooks
 	}
 
       private:
-	uint32_t program_id(flow_direction direction) const;
+	bool is_own(const ClassifierFilter &filter, flow_direction direction) const;
 
 	const BpfObject &object_;
 	std::map<std::string, uint32_t> program_ids_;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device_table.h"
 
-#include <algorithm>
-#include <iterator>
+#include <cstring>
 #include <string>
+#include <unordered_set>
+#include <utility>
 
 #include <bpf/bpf.h>
 
@@ -23,6 +24,11 @@ constexpr uint8_t bit_of(flow_direction direction)
 {
 	return static_cast<uint8_t>(1u << direction);
 }
+
+bool differ(const ledger_row &left, const ledger_row &right)
+{
+	return std::memcmp(&left, &right, sizeof(left)) != 0;
+}
 } // namespace
 
 DeviceTable::DeviceTable(int devices_descriptor, int ledger_descriptor)
@@ -40,31 +46,66 @@ DeviceTable::Entry &DeviceTable::claim(uint32_t ifindex)
 	return entry;
 }
 
+// The devices map keeps a row for as long as no other device has it, also while programs of a removed one still run.
 void DeviceTable::publish(uint16_t iface, const Entry &entry) const
 {
-	const auto row = rows_.find(iface);
+	const auto account = accounts_.find(iface);
 	const device value = {
 	    .ifindex = entry.ifindex,
-	    .ledger_row = row == rows_.end() ? uint16_t{0} : row->second,
+	    .ledger_row = account == accounts_.end() ? uint16_t{0} : account->second.row,
 	    .covered = entry.covered,
-	    .counted = entry.counted,
+	    .counted = static_cast<uint8_t>(entry.counted | (entry.frames_start_at_ip ? DEVICE_STARTS_AT_IP : 0)),
 	};
 	const uint32_t key = iface;
 	if (bpf_map_update_elem(devices_descriptor_, &key, &value, BPF_ANY))
 		throw Failure("bpf_map_update_elem devices", errno);
 }
 
-bool DeviceTable::add(uint32_t ifindex, flow_direction direction)
+bool DeviceTable::attached(uint16_t iface) const
+{
+	const auto found = entries_.find(iface);
+	return found != entries_.end() && found->second.counted != 0;
+}
+
+// A row that was never used, else that of the device that went first.
+uint16_t DeviceTable::take_row()
+{
+	if (rows_used_ < LEDGER_INTERFACES)
+		return rows_used_++;
+	while (!removed_.empty()) {
+		const uint16_t iface = removed_.front();
+		removed_.pop_front();
+		Account &account = accounts_[iface];
+		if (attached(iface) || account.row == 0)
+			continue;
+		account.in_former_rows = amounts_of(account);
+		const uint16_t row = std::exchange(account.row, uint16_t{0});
+		publish(iface, entries_[iface]);
+		return row;
+	}
+	return 0;
+}
+
+void DeviceTable::give_row(uint16_t iface)
+{
+	Account &account = accounts_[iface];
+	if (account.row != 0)
+		return;
+	account.row = take_row();
+	if (account.row == 0)
+		throw Failure("device " + std::to_string(entries_[iface].ifindex), ENOSPC, "too many interfaces");
+	account.before_row = read_row(account.row);
+}
+
+bool DeviceTable::add(uint32_t ifindex, flow_direction direction, bool frames_start_at_ip)
 {
 	const std::lock_guard<std::mutex> guard(mutex_);
 	const uint16_t iface = iface_of(ifindex);
-	// Row 0 takes what comes from a device that is not in the table.
-	if (!rows_.contains(iface) && rows_.size() + 1 >= LEDGER_INTERFACES)
-		throw Failure("device " + std::to_string(ifindex), ENOSPC, "too many interfaces");
 	Entry &entry = claim(ifindex);
-	rows_.try_emplace(iface, static_cast<uint16_t>(rows_.size() + 1));
+	give_row(iface);
 	const uint8_t before = entry.counted;
 	entry.counted |= bit_of(direction);
+	entry.frames_start_at_ip = frames_start_at_ip;
 	publish(iface, entry);
 	return entry.counted != before;
 }
@@ -72,26 +113,32 @@ bool DeviceTable::add(uint32_t ifindex, flow_direction direction)
 void DeviceTable::remove(uint32_t ifindex, flow_direction direction)
 {
 	const std::lock_guard<std::mutex> guard(mutex_);
-	const auto found = entries_.find(iface_of(ifindex));
+	const uint16_t iface = iface_of(ifindex);
+	const auto found = entries_.find(iface);
 	if (found == entries_.end() || found->second.ifindex != ifindex || !(found->second.counted & bit_of(direction)))
 		return;
 	found->second.counted &= static_cast<uint8_t>(~bit_of(direction));
-	publish(found->first, found->second);
+	publish(iface, found->second);
+	if (found->second.counted)
+		return;
+	std::erase(removed_, iface);
+	removed_.push_back(iface);
 }
 
 void DeviceTable::set_covered(const std::vector<uint32_t> &ifindexes)
 {
 	const std::lock_guard<std::mutex> guard(mutex_);
+	const std::unordered_set<uint32_t> wanted(ifindexes.begin(), ifindexes.end());
 	for (auto &[iface, entry] : entries_) {
-		const bool keep = std::find(ifindexes.begin(), ifindexes.end(), entry.ifindex) != ifindexes.end();
-		if (!entry.covered || keep)
+		if (!entry.covered || wanted.contains(entry.ifindex))
 			continue;
 		entry.covered = false;
 		publish(iface, entry);
 	}
 	for (const uint32_t ifindex : ifindexes) {
 		Entry &entry = claim(ifindex);
-		entry.covered = true;
+		if (std::exchange(entry.covered, true))
+			continue;
 		publish(iface_of(ifindex), entry);
 	}
 }
@@ -100,25 +147,55 @@ std::vector<LedgerEntry> DeviceTable::read_ledger() const
 {
 	const std::lock_guard<std::mutex> guard(mutex_);
 	std::vector<LedgerEntry> entries;
-	for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS}) {
-		for (const auto &[iface, row] : rows_)
-			entries.push_back(read_entry(iface, row, direction));
-		const LedgerEntry unknown = read_entry(0, 0, direction);
-		const auto &amounts = unknown.amounts.amounts;
-		if (std::any_of(std::begin(amounts), std::end(amounts),
-				[](const flow_amount &amount) { return amount.packets > 0; }))
-			entries.push_back(unknown);
+	for (const auto &[iface, account] : accounts_) {
+		const Amounts amounts = amounts_of(account);
+		for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS})
+			if (attached(iface) || differ(amounts[direction], account.reported[direction]))
+				entries.push_back(
+				    {.iface = iface, .direction = direction, .amounts = amounts[direction]});
 	}
+	const Amounts unknown = read_row(0);
+	for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS})
+		if (differ(unknown[direction], {}))
+			entries.push_back({.iface = 0, .direction = direction, .amounts = unknown[direction]});
 	return entries;
 }
 
-LedgerEntry DeviceTable::read_entry(uint16_t iface, uint16_t row, flow_direction direction) const
+void DeviceTable::reported(const std::vector<LedgerEntry> &entries)
 {
-	LedgerEntry entry = {.iface = iface, .direction = direction, .amounts = {}};
-	const uint32_t key = static_cast<uint32_t>(row) * 2 + direction;
-	if (bpf_map_lookup_elem(ledger_descriptor_, &key, &entry.amounts))
-		throw Failure("bpf_map_lookup_elem ledger", errno);
-	return entry;
+	const std::lock_guard<std::mutex> guard(mutex_);
+	for (const LedgerEntry &entry : entries) {
+		const auto account = accounts_.find(entry.iface);
+		if (account != accounts_.end())
+			account->second.reported[entry.direction] = entry.amounts;
+	}
+}
+
+DeviceTable::Amounts DeviceTable::amounts_of(const Account &account) const
+{
+	Amounts sum = account.in_former_rows;
+	if (account.row == 0)
+		return sum;
+	const Amounts row = read_row(account.row);
+	for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS})
+		for (int reason = 0; reason < LEDGER_REASONS; reason++) {
+			const flow_amount &now = row[direction].amounts[reason];
+			const flow_amount &before = account.before_row[direction].amounts[reason];
+			sum[direction].amounts[reason].bytes += now.bytes - before.bytes;
+			sum[direction].amounts[reason].packets += now.packets - before.packets;
+		}
+	return sum;
+}
+
+DeviceTable::Amounts DeviceTable::read_row(uint16_t row) const
+{
+	Amounts amounts;
+	for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS}) {
+		const uint32_t key = static_cast<uint32_t>(row) * 2 + direction;
+		if (bpf_map_lookup_elem(ledger_descriptor_, &key, &amounts[direction]))
+			throw Failure("bpf_map_lookup_elem ledger", errno);
+	}
+	return amounts;
 }
 
 } // namespace weir

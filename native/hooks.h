@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where programs hang: on each interface and direction (tcx, or clsact where the kernel has no tcx), or on one packet
-// socket for all of them.
+// socket for all of them. One call at a time; attaching and detaching wait for the kernel's grace period, some 10 ms.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ class Hooks
 	// Lets the program see the packets of an interface in one direction. Returns who sees them first, and so may
 	// keep them from it. Throws Failure: ENODEV, EPERM, EEXIST when it is attached there already, EINVAL where the
 	// kernel has no such hook.
-	virtual std::vector<std::string> attach(uint32_t ifindex, const std::string &name,
-						flow_direction direction) = 0;
+	virtual std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction,
+						bool frames_start_at_ip) = 0;
 	// Nothing happens when it is not attached. Throws Failure when the kernel does not let go.
 	virtual void detach(uint32_t ifindex, flow_direction direction) = 0;
 	// Lets go of whatever it can.
@@ -41,9 +41,12 @@ inline const char *hook_name(flow_direction direction)
 	return direction == FLOW_INGRESS ? "ingress" : "egress";
 }
 
-inline int program_of(const BpfObject &object, flow_direction direction)
+// The program for a direction of a device, by where its frames start.
+inline const char *program_for(flow_direction direction, bool frames_start_at_ip)
 {
-	return object.program_descriptor(direction == FLOW_INGRESS ? "network_ingress" : "network_egress");
+	if (frames_start_at_ip)
+		return direction == FLOW_INGRESS ? "network_ingress_l3" : "network_egress_l3";
+	return direction == FLOW_INGRESS ? "network_ingress" : "network_egress";
 }
 
 } // namespace weir

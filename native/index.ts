@@ -12,9 +12,11 @@ import { integer, interfaceIndex, MAX_SLOTS } from './arguments.ts';
 import type { PacketSource } from './capabilities.ts';
 import { checkColumns, type FlowColumns } from './flow-columns.ts';
 import { nativeError } from './native-error.ts';
+import { type InterfaceWatch, throttle } from './throttle.ts';
 
 export type { PacketSource } from './capabilities.ts';
 export { type FlowColumns, flowColumns } from './flow-columns.ts';
+export type { InterfaceWatch } from './throttle.ts';
 
 /** One network interface of this network namespace. */
 export interface NetworkInterface {
@@ -28,11 +30,15 @@ export interface NetworkInterface {
   readonly lower: number;
   readonly loopback: boolean;
   readonly up: boolean;
+  /** Has one peer, which need not be named in each packet. */
+  readonly pointToPoint: boolean;
   /** ARPHRD type: 1 Ethernet, 772 loopback, 65534 no link-layer header. */
   readonly linkType: number;
 }
 
 export type HookDirection = 'ingress' | 'egress';
+/** What the frames of a device begin with. */
+export type FrameStart = 'ethernet' | 'ip';
 
 /** What programs hang on: a tcx link or a clsact filter an interface and direction, or one packet socket. */
 export type HookKind = 'tcx' | 'tc' | 'socket_filter';
@@ -82,6 +88,7 @@ export interface Collected {
   readonly newEndpoints: Uint8Array;
   /** Sums of the rows written, by interface and direction. */
   readonly sums: readonly (Amount & { readonly iface: number; readonly direction: HookDirection })[];
+  /** Of every attached interface; of those that were, what is not as in the collect before. */
   readonly ledger: readonly LedgerRow[];
   readonly slots: number;
   readonly usedSlots: number;
@@ -95,11 +102,23 @@ export interface KernelTable {
   readonly programIds: Readonly<Record<string, number>>;
   readonly hookKind: HookKind;
   /**
-   * Counts on an interface; ends with the process, but for `tc`: see removeLeftFilters. Returns the filters that see
-   * packets first, and may keep them from being counted. Throws interface/missing, kernel/permission...
+   * Counts on an interface with such frames (default: ethernet); ends with the process, but for `tc`: see
+   * removeLeftFilters. Returns the filters that see packets first, and may keep them from being counted. Throws
+   * interface/missing, kernel/permission...
    */
-  attach(iface: { readonly index: number; readonly name: string }, direction: HookDirection): readonly string[];
+  attach(
+    iface: { readonly index: number; readonly name: string },
+    direction: HookDirection,
+    start?: FrameStart,
+  ): readonly string[];
   detach(index: number, direction: HookDirection): void;
+  /** As `attach` and `detach`, which block for the kernel's grace period, some 10 ms each. One call after the other. */
+  attachOffLoop(
+    iface: { readonly index: number; readonly name: string },
+    direction: HookDirection,
+    start?: FrameStart,
+  ): Promise<readonly string[]>;
+  detachOffLoop(index: number, direction: HookDirection): Promise<void>;
   /** Interfaces whose ingress is counted (or masters all of whose ports are): forwarded packets from them are not. */
   setCovered(indexes: readonly number[]): void;
   /** Rows that a collect may need right now. */
@@ -132,13 +151,16 @@ interface Addon {
   }): Promise<AddonTable>;
   listInterfaces(): NetworkInterface[];
   removeLeftFilters(): string[];
+  watchInterfaces(onChange: (gone: readonly number[]) => void): () => void;
 }
 
 interface AddonTable {
   programIds(): Record<string, number>;
   hookKind(): HookKind;
-  attach(index: number, name: string, direction: HookDirection): string[];
+  attach(index: number, name: string, direction: HookDirection, framesStartAtIp: boolean): string[];
   detach(index: number, direction: HookDirection): void;
+  attachOffLoop(index: number, name: string, direction: HookDirection, framesStartAtIp: boolean): Promise<string[]>;
+  detachOffLoop(index: number, direction: HookDirection): Promise<void>;
   setCovered(indexes: readonly number[]): void;
   rowBound(): number;
   collect(columns: FlowColumns): Promise<Omit<Collected, 'maxSlots'>>;
@@ -182,6 +204,15 @@ export function listInterfaces(): NetworkInterface[] {
  */
 export function removeLeftFilters(): readonly string[] {
   return call(() => addon().removeLeftFilters());
+}
+
+/**
+ * Calls back when interfaces of this process's network namespace came, went or changed, with the indexes that went away
+ * (to be gone, or to come back as another interface). A burst is a few calls; when the kernel had to drop messages there
+ * is a call all the same, without what they would have said. Does not keep the process alive. Throws kernel/call.
+ */
+export function watchInterfaces(onChange: (gone: ReadonlySet<number>) => void): InterfaceWatch {
+  return throttle((notify) => call(() => addon().watchInterfaces(notify)), onChange);
 }
 
 /**
@@ -237,8 +268,12 @@ function kernelTable(table: AddonTable, maxSlots: number, source: PacketSource):
   return {
     programIds: call(() => table.programIds()),
     hookKind: table.hookKind(),
-    attach: (iface, direction) => whileOpen(() => table.attach(interfaceIndex(iface.index), iface.name, direction)),
+    attach: (iface, direction, frameStart = 'ethernet') =>
+      whileOpen(() => table.attach(interfaceIndex(iface.index), iface.name, direction, frameStart === 'ip')),
     detach: (index, direction) => whileOpen(() => table.detach(interfaceIndex(index), direction)),
+    attachOffLoop: (iface, direction, frameStart) =>
+      inTurn(() => table.attachOffLoop(interfaceIndex(iface.index), iface.name, direction, frameStart === 'ip')),
+    detachOffLoop: (index, direction) => inTurn(() => table.detachOffLoop(interfaceIndex(index), direction)),
     setCovered: (indexes) => whileOpen(() => table.setCovered(indexes.map(interfaceIndex))),
     rowBound: () => whileOpen(() => table.rowBound()),
     collect: (columns) =>

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { enterNetworkNamespace } from '../test/support/native.ts';
 import { createNetworkNamespace, removeNetworkNamespaces } from '../test/support/network-namespace.ts';
-import { listInterfaces } from './index.ts';
+import { listInterfaces, watchInterfaces } from './index.ts';
 
 const namespace = createNetworkNamespace();
 const elsewhere = createNetworkNamespace();
@@ -34,6 +34,7 @@ test.serial('the loopback is known as such', (t) => {
     lower: 0,
     loopback: true,
     up: true,
+    pointToPoint: false,
     linkType: 772,
   });
 });
@@ -85,8 +86,8 @@ test.serial('a tunnel without Ethernet headers has another link type', (t) => {
   } catch {
     return void t.pass('the kernel has no tun');
   }
-  t.like(named('tun0'), { kind: 'tun', linkType: 65_534, lower: 0 });
-  t.like(named('tap0'), { kind: 'tun', linkType: 1 });
+  t.like(named('tun0'), { kind: 'tun', linkType: 65_534, pointToPoint: true, lower: 0 });
+  t.like(named('tap0'), { kind: 'tun', linkType: 1, pointToPoint: false });
 });
 
 test.serial('lists every interface once, however many and whatever comes and goes meanwhile', async (t) => {
@@ -101,4 +102,68 @@ test.serial('lists every interface once, however many and whatever comes and goe
     t.is(new Set(names).size, 2 * count);
     await delay(1);
   }
+});
+
+const POLL_MS = 5;
+const PATIENCE_MS = 10_000;
+
+async function until(reached: () => boolean): Promise<boolean> {
+  const deadlineMs = performance.now() + PATIENCE_MS;
+  while (!reached() && performance.now() < deadlineMs) await delay(POLL_MS);
+  return reached();
+}
+
+test.serial('says that something changed: an interface comes, gets a name, a master, goes up and away', async (t) => {
+  let calls = 0;
+  const gone = new Set<number>();
+  const watch = watchInterfaces((indexes) => {
+    calls++;
+    for (const index of indexes) gone.add(index);
+  });
+  t.teardown(() => watch.close());
+  const changes: [string[], () => boolean][] = [
+    [['link', 'add', 'w0', 'type', 'veth', 'peer', 'name', 'w1'], () => named('w0') !== undefined],
+    [['link', 'set', 'w0', 'name', 'w2'], () => named('w2') !== undefined],
+    [['link', 'set', 'w2', 'master', 'br0'], () => named('w2')?.master === named('br0')!.index],
+    [['link', 'set', 'w2', 'nomaster'], () => named('w2')?.master === 0],
+    [['link', 'set', 'w2', 'up'], () => named('w2')?.up === true],
+  ];
+  for (const [words, changed] of changes) {
+    const before = calls;
+    ip(...words);
+    t.true(await until(() => calls > before && changed()), words.join(' '));
+  }
+  const { index } = named('w2')!;
+  t.false(gone.has(index), 'a bridge that loses a port does not lose an interface');
+  ip('link', 'set', 'w2', 'netns', elsewhere.name);
+  t.true(await until(() => gone.has(index)));
+  elsewhere.run('ip', 'link', 'delete', 'w2');
+});
+
+test.serial('nothing is said after the close, and closing twice is once', async (t) => {
+  let calls = 0;
+  const closed = watchInterfaces(() => void calls++);
+  closed.close();
+  closed.close();
+  let seen = false;
+  const other = watchInterfaces(() => {
+    seen = true;
+    other.close();
+  });
+  ip('link', 'add', 'x0', 'type', 'veth', 'peer', 'name', 'x1');
+  t.true(await until(() => seen));
+  t.is(calls, 0);
+});
+
+test.serial('a burst that nobody looked at meanwhile is told of', async (t) => {
+  let last = 0;
+  const watch = watchInterfaces(() => {
+    last = listInterfaces().filter(({ name }) => /^y\d/.test(name)).length;
+  });
+  t.teardown(() => watch.close());
+  const pairs = Array.from({ length: 300 }, (_, pair) => `link add y${pair} type veth peer name z${pair}\n`);
+  const flaps = pairs.flatMap((_, pair) => [`link set y${pair} up\n`, `link set y${pair} down\n`]);
+  // Without a look at the socket in between.
+  namespace.run('sh', '-c', `ip -batch - <<'END'\n${[...pairs, ...flaps].join('')}END`);
+  t.true(await until(() => last === 300));
 });

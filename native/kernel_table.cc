@@ -40,6 +40,8 @@ void KernelTable::define(Napi::Env env)
 			    InstanceMethod<&KernelTable::hook_kind>("hookKind"),
 			    InstanceMethod<&KernelTable::attach>("attach"),
 			    InstanceMethod<&KernelTable::detach>("detach"),
+			    InstanceMethod<&KernelTable::attach_off_loop>("attachOffLoop"),
+			    InstanceMethod<&KernelTable::detach_off_loop>("detachOffLoop"),
 			    InstanceMethod<&KernelTable::set_covered>("setCovered"),
 			    InstanceMethod<&KernelTable::row_bound>("rowBound"),
 			    InstanceMethod<&KernelTable::collect>("collect"),
@@ -100,33 +102,68 @@ Napi::Value KernelTable::hook_kind(const Napi::CallbackInfo &info)
 	return Napi::String::New(info.Env(), loaded_->hooks->kind());
 }
 
-// attach(ifindex, name, direction) -> names of what sees packets first
+// attach(ifindex, name, direction, framesStartAtIp) -> names of what sees packets first
 Napi::Value KernelTable::attach(const Napi::CallbackInfo &info)
 {
 	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
-	const flow_direction direction = direction_of(info[2]);
 	const std::string name = info[1].As<Napi::String>().Utf8Value();
 	return text_array(info.Env(), with_errors(info.Env(), [&] {
-				  const bool added = loaded_->devices.add(ifindex, direction);
-				  try {
-					  return loaded_->hooks->attach(ifindex, name, direction);
-				  } catch (...) {
-					  if (added)
-						  loaded_->devices.remove(ifindex, direction);
-					  throw;
-				  }
+				  return loaded_->attach(ifindex, name, direction_of(info[2]),
+							 info[3].As<Napi::Boolean>());
 			  }));
 }
 
 // detach(ifindex, direction)
 void KernelTable::detach(const Napi::CallbackInfo &info)
 {
+	with_errors(info.Env(),
+		    [&] { loaded_->detach(info[0].As<Napi::Number>().Uint32Value(), direction_of(info[1])); });
+}
+
+// attachOffLoop(ifindex, name, direction, framesStartAtIp) -> Promise<names>
+Napi::Value KernelTable::attach_off_loop(const Napi::CallbackInfo &info)
+{
 	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
-	const flow_direction direction = direction_of(info[1]);
-	with_errors(info.Env(), [&] {
-		loaded_->hooks->detach(ifindex, direction);
-		loaded_->devices.remove(ifindex, direction);
-	});
+	const std::string name = info[1].As<Napi::String>().Utf8Value();
+	return Work<std::vector<std::string>>::start(
+	    info.Env(), info.This().As<Napi::Object>(),
+	    [loaded = loaded_, ifindex, name, direction = direction_of(info[2]),
+	     at_ip = info[3].As<Napi::Boolean>().Value()] { return loaded->attach(ifindex, name, direction, at_ip); },
+	    [](Napi::Env env, std::vector<std::string> &ahead) -> Napi::Value { return text_array(env, ahead); });
+}
+
+// detachOffLoop(ifindex, direction) -> Promise
+Napi::Value KernelTable::detach_off_loop(const Napi::CallbackInfo &info)
+{
+	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
+	return Work<bool>::start(
+	    info.Env(), info.This().As<Napi::Object>(),
+	    [loaded = loaded_, ifindex, direction = direction_of(info[1])] {
+		    loaded->detach(ifindex, direction);
+		    return true;
+	    },
+	    [](Napi::Env env, bool &) -> Napi::Value { return env.Undefined(); });
+}
+
+std::vector<std::string> Loaded::attach(uint32_t ifindex, const std::string &name, flow_direction direction,
+					bool frames_start_at_ip)
+{
+	const std::lock_guard<std::mutex> guard(hooks_mutex);
+	const bool added = devices.add(ifindex, direction, frames_start_at_ip);
+	try {
+		return hooks->attach(ifindex, name, direction, frames_start_at_ip);
+	} catch (...) {
+		if (added)
+			devices.remove(ifindex, direction);
+		throw;
+	}
+}
+
+void Loaded::detach(uint32_t ifindex, flow_direction direction)
+{
+	const std::lock_guard<std::mutex> guard(hooks_mutex);
+	hooks->detach(ifindex, direction);
+	devices.remove(ifindex, direction);
 }
 
 // setCovered(ifindexes)
@@ -154,7 +191,9 @@ Napi::Value KernelTable::collect(const Napi::CallbackInfo &info)
 	    [loaded = loaded_, places] {
 		    // The ledger first: what moves from it to nowhere cannot be counted twice.
 		    std::vector<LedgerEntry> ledger = loaded->devices.read_ledger();
-		    return Collection{.window = loaded->reader.collect(places), .ledger = std::move(ledger)};
+		    Window window = loaded->reader.collect(places);
+		    loaded->devices.reported(ledger);
+		    return Collection{.window = std::move(window), .ledger = std::move(ledger)};
 	    },
 	    [loaded = loaded_](Napi::Env env, Collection &collection) {
 		    return collection_object(env, loaded->reader.endpoints(), collection);

@@ -2,7 +2,11 @@
 // The JavaScript object over one loaded BPF object: hooks, devices, reader. Arguments were checked in index.ts.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
 
 #include "device_table.h"
 #include "flow_reader.h"
@@ -21,9 +25,15 @@ struct Loaded {
 	      hooks(make_hooks(object, options, traffic_control))
 	{
 	}
+	// Returns what sees packets first.
+	std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction,
+					bool frames_start_at_ip);
+	void detach(uint32_t ifindex, flow_direction direction);
+
 	BpfObject object;
 	FlowReader reader;
 	DeviceTable devices;
+	std::mutex hooks_mutex;
 	std::unique_ptr<Hooks> hooks;
 };
 
@@ -40,6 +50,8 @@ class KernelTable : public Napi::ObjectWrap<KernelTable>
 	Napi::Value hook_kind(const Napi::CallbackInfo &info);
 	Napi::Value attach(const Napi::CallbackInfo &info);
 	void detach(const Napi::CallbackInfo &info);
+	Napi::Value attach_off_loop(const Napi::CallbackInfo &info);
+	Napi::Value detach_off_loop(const Napi::CallbackInfo &info);
 	void set_covered(const Napi::CallbackInfo &info);
 	Napi::Value row_bound(const Napi::CallbackInfo &info);
 	Napi::Value collect(const Napi::CallbackInfo &info);

@@ -7,15 +7,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
-import { attachedProgramCount, enterNetworkNamespace } from '../test/support/native.ts';
+import { ETHERTYPE_ARP, ethernet } from '../test/support/frames.ts';
+import { attachedProgramCount, enterNetworkNamespace, sendFrame } from '../test/support/native.ts';
 import { createNetworkNamespace, joinByVeth, removeNetworkNamespaces } from '../test/support/network-namespace.ts';
-import { openKernelTable } from './index.ts';
+import { flowColumns, openKernelTable } from './index.ts';
 
 const DOOR = new URL('index.ts', import.meta.url).href;
 const POLL_MS = 5;
 const PATIENCE_MS = 10_000;
 
-const [here] = joinByVeth(createNetworkNamespace(), createNetworkNamespace(), { quiet: true });
+const [here, there] = joinByVeth(createNetworkNamespace(), createNetworkNamespace(), { quiet: true });
 const attached = () => attachedProgramCount(here.namespace.name, here.name);
 
 test.before(() => enterNetworkNamespace(here.namespace.name));
@@ -35,6 +36,12 @@ test.serial('a thread may be ended in the middle of any call', async (t) => {
     collect: 'for (;;) await table.collect(columns);',
     settle: 'for (;;) await table.settle();',
     list: 'for (;;) native.listInterfaces();',
+    watch:
+      'for (;;) { native.watchInterfaces(() => {}); native.watchInterfaces(() => {}).close(); await table.settle(); }',
+    attach: `for (;;) {
+      await table.attachOffLoop({ index: 1, name: 'lo' }, 'egress');
+      await table.detachOffLoop(1, 'egress');
+    }`,
   };
   const script = `
     import { once } from 'node:events';
@@ -122,6 +129,8 @@ test.serial('opening and closing leaves no descriptor behind, whether it works o
       await open({});
       await open({ objectPath: '/nosuch' });
       native.listInterfaces();
+      native.watchInterfaces(() => {}).close();
+      await new Promise(setImmediate);
     }
     console.log(descriptors() - before);`;
   t.is(await run(script), '0\n');
@@ -149,4 +158,28 @@ test.serial('a process without a free descriptor says so, and goes on when it ha
   t.is(problems.length, 3);
   for (const problem of problems) t.regex(problem, /EMFILE[\s\S]*ulimit -n[\s\S]*\[kernel\/call\]/);
   t.is(rows, 0);
+});
+
+test.serial('more interfaces than the ledger has rows may come and go, and nothing of it is lost', async (t) => {
+  const table = await openKernelTable({ maxFlows: 1024 });
+  t.teardown(() => table.close());
+  const noted = async () => {
+    const { ledger } = await table.collect(flowColumns(100));
+    return ledger.find(({ iface, direction }) => iface === here.index && direction === 'ingress')?.filtered.not_ip;
+  };
+  const frame = ethernet(ETHERTYPE_ARP, new Uint8Array(46));
+  const receive = (count: number) =>
+    sendFrame({ networkNamespace: there.namespace.name, interface: there.name, frame, count });
+  table.attach(here, 'ingress');
+  receive(4);
+  table.detach(here.index, 'ingress');
+  await table.settle();
+  const rows = 4096;
+  for (let index = 100_000; index < 100_000 + rows; index++) {
+    t.throws(() => table.attach({ index, name: 'none' }, 'ingress'), { message: /ENODEV/ });
+  }
+  t.is((await noted())?.packets, 4, 'its row went to another one');
+  table.attach(here, 'ingress');
+  receive(3);
+  t.deepEqual(await noted(), { packets: 7, bytes: 7 * frame.length });
 });

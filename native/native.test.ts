@@ -87,12 +87,13 @@ test.serial('detaching ends the counting at once and keeps what was counted', as
   send(1);
   await table.settle();
 
+  const ledger = ledgerOf(await table.collect(flowColumns(ROWS)), 'ingress');
+  t.is(ledger?.filtered.not_ip.packets, 4);
+  t.is(ledgerOf(await table.collect(flowColumns(ROWS)), 'ingress'), undefined, 'nothing new of what is detached');
   t.deepEqual(await counts(table), {
     'ingress 1111': [2, 2 * INBOUND.length],
     'egress 2222': [1, OUTBOUND.length],
   });
-  const ledger = ledgerOf(await table.collect(flowColumns(ROWS)), 'ingress');
-  t.is(ledger?.filtered.not_ip.packets, 4);
 });
 
 test.serial('closing detaches everything, and a second time does nothing', async (t) => {

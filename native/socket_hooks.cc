@@ -33,7 +33,7 @@ FileDescriptor open_socket(int program_descriptor)
 
 } // namespace
 
-std::vector<std::string> SocketHooks::attach(uint32_t ifindex, const std::string &name, flow_direction direction)
+std::vector<std::string> SocketHooks::attach(uint32_t ifindex, const std::string &name, flow_direction direction, bool)
 {
 	char found[IF_NAMESIZE];
 	if (!::if_indextoname(ifindex, found))

@@ -18,7 +18,8 @@ class SocketHooks final : public Hooks
 	explicit SocketHooks(const BpfObject &object) : object_(object) {}
 
 	// The first call opens the socket, in the calling thread's network namespace.
-	std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction) override;
+	std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction,
+					bool frames_start_at_ip) override;
 	// The last call closes the socket.
 	void detach(uint32_t ifindex, flow_direction direction) override;
 	void detach_all() noexcept override;

@@ -31,13 +31,16 @@ int create_link(int program_descriptor, int ifindex, flow_direction direction)
 
 bool TcxHooks::available(const BpfObject &object)
 {
-	const FileDescriptor link(create_link(program_of(object, FLOW_INGRESS), no_interface, FLOW_INGRESS));
+	const FileDescriptor link(
+	    create_link(object.program_descriptor(program_for(FLOW_INGRESS, false)), no_interface, FLOW_INGRESS));
 	return link.get() >= 0 || errno == ENODEV;
 }
 
-std::vector<std::string> TcxHooks::attach(uint32_t ifindex, const std::string &name, flow_direction direction)
+std::vector<std::string> TcxHooks::attach(uint32_t ifindex, const std::string &name, flow_direction direction,
+					  bool frames_start_at_ip)
 {
-	const int link = create_link(program_of(object_, direction), static_cast<int>(ifindex), direction);
+	const int link = create_link(object_.program_descriptor(program_for(direction, frames_start_at_ip)),
+				     static_cast<int>(ifindex), direction);
 	if (link < 0)
 		throw Failure("bpf_link_create " + name + " " + hook_name(direction), errno);
 	// In place of the link to a device of the same index that is gone.

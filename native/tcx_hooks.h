@@ -19,7 +19,8 @@ class TcxHooks final : public Hooks
 	static bool available(const BpfObject &object);
 
 	// Before all other programs of the interface, so that it sees each packet whatever they decide.
-	std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction) override;
+	std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction,
+					bool frames_start_at_ip) override;
 	void detach(uint32_t ifindex, flow_direction direction) override;
 	void detach_all() noexcept override;
 	const char *kind() const override

@@ -57,6 +57,21 @@ test('without attribute_select bytes and packets leave with every attribute', (t
     t.true(attributes.includes(name));
 });
 
+test('an exporter that fails costs its own points, not those of the others', (t) => {
+  const [broken, sound] = [sampleExporter(), sampleExporter()];
+  broken.export = () => {
+    throw new RangeError('Invalid string length');
+  };
+  const { consumer, log, registry } = build({
+    exporters: [exporterInstance('broken', broken), exporterInstance('sound', sound)],
+    pipelines: [samplePipeline([], { exporters: ['broken', 'sound'] })],
+  });
+  t.notThrows(() => consumer.consume(sampleFlows(1500, 2)));
+  t.is(sound.calls.length, 1);
+  t.regex(registry.text(), /^otelcol_exporter_send_failed_metric_points\{exporter="broken"\} 2$/m);
+  t.true(log.some((line) => line.includes('Invalid string length')));
+});
+
 test('flows are made into metrics before the first processor of metrics', (t) => {
   const out = sampleExporter();
   const seen: string[] = [];

@@ -5,6 +5,7 @@
 
 import type { Consumer, Exporter, Processor } from '../component/define.ts';
 import { WeirError } from '../errors.ts';
+import { exporterCounters } from '../queue/counters.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -33,6 +34,16 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
   const behind = [...exporters].filter(([id]) => pipelines.some((pipeline) => pipeline.exporters.includes(id)));
   const hasRoom = () => behind.some(([, exporter]) => exporter.hasRoom());
   const lost = lossCounter(logger, metrics);
+  const exportTo = (id: string, exporter: Exporter, tables: readonly MetricTable[]) => {
+    try {
+      exporter.export(tables);
+    } catch (error) {
+      // A defect of that exporter: the others get their tables, and the receiver has delivered.
+      const points = tables.reduce((sum, { ids }) => sum + ids.length, 0);
+      exporterCounters({ id, metrics }).sendFailed(points);
+      logger.error('Exporter failed on a window.', { 'otelcol.component.id': id, points, error });
+    }
+  };
 
   return {
     hasRoom,
@@ -53,7 +64,7 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
       for (const [id, exporter] of behind) {
         // One call for all pipelines: the room that was asked for is that of one call.
         const tables = pipelines.flatMap((one) => (one.exporters.includes(id) ? (outcomes.get(one.id) ?? []) : []));
-        if (tables.length > 0) exporter.export(tables);
+        if (tables.length > 0) exportTo(id, exporter, tables);
       }
       if (outcomes.size === 0) throw failure;
     },

@@ -11,7 +11,7 @@ export interface ExporterCounters {
   enqueueFailed(points: number): void;
 }
 
-export function exporterCounters(host: Host): ExporterCounters {
+export function exporterCounters(host: Pick<Host, 'id' | 'metrics'>): ExporterCounters {
   const labels = { exporter: host.id };
   const counter = (name: string, help: string) => {
     const counter = host.metrics.counter({ name: `otelcol_exporter_${name}_metric_points`, help });

@@ -3,10 +3,6 @@
 import type { MetricTable } from '../table/metric-table.ts';
 import type { SeriesIndex } from '../table/series-index.ts';
 
-const BYTES_PER_CODE = 4;
-/** Beside its codes an index has two words for each series at most half full: hash and id. */
-const INDEX_BYTES_PER_SERIES = 16;
-
 export class HeldMemory {
   readonly #indexUses = new Map<SeriesIndex, number>();
   #tableBytes = 0;
@@ -30,9 +26,7 @@ export class HeldMemory {
   /** An index may grow while tables that use it wait, so it is looked at anew each time. */
   get bytes(): number {
     let bytes = this.#tableBytes;
-    for (const index of this.#indexUses.keys()) {
-      bytes += index.size * (index.columns.length * BYTES_PER_CODE + INDEX_BYTES_PER_SERIES);
-    }
+    for (const index of this.#indexUses.keys()) bytes += index.bytes;
     return bytes;
   }
 }

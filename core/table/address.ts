@@ -10,7 +10,9 @@ export function isIPv4(bytes: Uint8Array, offset: number): boolean {
 
 /** Dotted for IPv4, RFC 5952 without brackets for IPv6. */
 export function addressText(bytes: Uint8Array, offset: number): string {
-  if (isIPv4(bytes, offset)) return bytes.subarray(offset + 12, offset + ADDRESS_BYTES).join('.');
+  if (isIPv4(bytes, offset)) {
+    return `${bytes[offset + 12]}.${bytes[offset + 13]}.${bytes[offset + 14]}.${bytes[offset + 15]}`;
+  }
   const groups = Array.from({ length: 8 }, (_, i) => (bytes[offset + 2 * i]! << 8) | bytes[offset + 2 * i + 1]!);
   const [start, length] = longestZeros(groups);
   const hex = groups.map((group) => group.toString(16));

@@ -161,3 +161,10 @@ test('whatever comes and goes, the growth of all series and overflows is what we
   }
   t.is(received, sent);
 });
+
+test('a table with an overflow series holds no more memory than its own points', (t) => {
+  const { window } = setUp({ maxStaleMs: 300_000, maxStreams: 2 });
+  const [kept] = window(0, ...Array.from({ length: 5000 }, (_, port) => row(port, 1)));
+  t.is(kept!.ids.length, 2);
+  for (const { buffer } of [kept!.ids, kept!.values, kept!.startCodes!]) t.true(buffer.byteLength < 100);
+});

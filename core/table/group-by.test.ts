@@ -2,6 +2,7 @@ import test from 'ava';
 import { ABSENT, type AttributeColumn, numbers } from './dictionary.ts';
 import { groupBy } from './group-by.ts';
 import { SeriesIndex } from './series-index.ts';
+import { seriesKey } from './testing.ts';
 
 const indexOf = (columns: readonly AttributeColumn[]) =>
   new SeriesIndex(columns.map(({ attribute, dictionary }) => ({ name: attribute, dictionary })));
@@ -15,7 +16,7 @@ test('adds up the rows of each series, the mapping of a column applied', (t) => 
   const { ids, sums } = groupBy({ index, columns, rows: 4, measures: [Float64Array.of(1, 20, 300, 4000)] });
   t.deepEqual([...ids], [0, 1, 2]);
   t.deepEqual([...sums[0]!], [301, 20, 4000]);
-  t.is(index.key(2), '[["port",1],["zone",8]]');
+  t.is(seriesKey(index, 2), '[["port",1],["zone",8]]');
 });
 
 test('an endpoint that the mapping does not reach, and an absent one, have no value', (t) => {
@@ -25,7 +26,7 @@ test('an endpoint that the mapping does not reach, and an absent one, have no va
   const index = indexOf(columns);
   const { ids, sums } = groupBy({ index, columns, rows: 3, measures: [Float64Array.of(1, 2, 4)] });
   t.deepEqual(
-    [...ids].map((id) => index.key(id)),
+    [...ids].map((id) => seriesKey(index, id)),
     ['[["zone",5]]', '[]'],
   );
   t.deepEqual([...sums[0]!], [1, 6]);
@@ -64,5 +65,5 @@ test('a table of many blocks sums as a plain loop does', (t) => {
     ]);
     expected.set(key, (expected.get(key) ?? 0) + values[row]!);
   }
-  t.deepEqual(new Map([...ids].map((id, group) => [index.key(id), sums[0]![group]!])), expected);
+  t.deepEqual(new Map([...ids].map((id, group) => [seriesKey(index, id), sums[0]![group]!])), expected);
 });

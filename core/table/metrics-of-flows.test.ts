@@ -71,6 +71,20 @@ test('an attribute that the table does not have is left out, and a table without
   t.deepEqual(createMetricsOfFlows()(createTestTables()([]), both()), []);
 });
 
+test('senders in one pipeline keep an index each, as their dictionaries are their own', (t) => {
+  const metricsOfFlows = createMetricsOfFlows();
+  const row = { 'src.address': '192.0.2.1', bytes: 1, packets: 1 };
+  const senders = ['eth0', 'wlan0'].map((name) => {
+    const tables = createTestTables();
+    const resource = { attributes: { name } };
+    return () => metricsOfFlows({ ...tables([row]), resource }, both('src.address'))[0]!.series;
+  });
+  const first = senders.map((indexOf) => indexOf());
+  const second = senders.map((indexOf) => indexOf());
+  t.is(first[0], second[0]);
+  t.is(first[1], second[1]);
+});
+
 test('series keep their index over windows, until dictionaries change or most of it is out of use', (t) => {
   const metricsOfFlows = createMetricsOfFlows();
   const tables = createTestTables();

@@ -9,6 +9,7 @@ import type { FlowTable, NamingPreset } from './flow-table.ts';
 import { groupBy } from './group-by.ts';
 import type { MetricTable } from './metric-table.ts';
 import type { FlowMetric } from './metrics.ts';
+import type { Resource } from './resource.ts';
 import { SeriesIndex } from './series-index.ts';
 
 /** An index beyond this size is replaced when it holds this many times the series of the last window. */
@@ -52,9 +53,18 @@ export function createMetricsOfFlows(): (
   table: FlowTable,
   selections: readonly MetricSelection[],
 ) => readonly MetricTable[] {
-  const indexes = new Map<string, SeriesIndex>();
+  const indexesOfSender = new WeakMap<Resource, Map<string, SeriesIndex>>();
 
-  function indexOf(key: string, columns: readonly NamedColumn[]): SeriesIndex {
+  /** Senders have dictionaries of their own: with one index for all, each would replace that of the one before. */
+  function indexesOf(sender: Resource): Map<string, SeriesIndex> {
+    const known = indexesOfSender.get(sender);
+    if (known !== undefined) return known;
+    const indexes = new Map<string, SeriesIndex>();
+    indexesOfSender.set(sender, indexes);
+    return indexes;
+  }
+
+  function indexOf(indexes: Map<string, SeriesIndex>, key: string, columns: readonly NamedColumn[]): SeriesIndex {
     const kept = indexes.get(key);
     if (kept?.columns.every(({ dictionary }, c) => dictionary === columns[c]!.column.dictionary)) return kept;
     const index = new SeriesIndex(columns.map(({ name, column }) => ({ name, dictionary: column.dictionary })));
@@ -64,7 +74,8 @@ export function createMetricsOfFlows(): (
 
   function group(table: FlowTable, preset: NamingPreset, columns: readonly NamedColumn[], metrics: FlowMetric[]) {
     const key = JSON.stringify([preset, ...columns.map(({ name }) => name)]);
-    const index = indexOf(key, columns);
+    const indexes = indexesOf(table.resource);
+    const index = indexOf(indexes, key, columns);
     const { ids, sums } = groupBy({
       index,
       columns: columns.map(({ column }) => column),

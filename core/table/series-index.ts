@@ -4,7 +4,7 @@
  * cleared; tables in a queue keep theirs.
  */
 
-import type { AttributeValue, Dictionary } from './dictionary.ts';
+import type { Dictionary } from './dictionary.ts';
 
 /** Rows that are hashed together: the codes of a block and its hashes stay in the first-level cache. */
 export const BLOCK_ROWS = 2048;
@@ -27,7 +27,6 @@ export interface SeriesColumn {
 export class SeriesIndex {
   readonly columns: readonly SeriesColumn[];
   readonly #columns: { readonly name: string; readonly dictionary: Dictionary; codes: Uint32Array }[];
-  readonly #byName: readonly SeriesColumn[];
   /** Secret, so that nobody can choose ports whose tuples collide. */
   readonly #seed = Math.floor(Math.random() * 0x1_0000_0000);
   readonly #hashes = new Int32Array(BLOCK_ROWS);
@@ -45,7 +44,6 @@ export class SeriesIndex {
       codes: new Uint32Array(INITIAL_CAPACITY),
     }));
     this.columns = this.#columns;
-    this.#byName = this.#columns.toSorted((a, b) => (a.name < b.name ? -1 : 1));
     this.#single = columns.map(() => new Uint32Array(1));
   }
 
@@ -66,15 +64,12 @@ export class SeriesIndex {
    */
   internBlock(block: readonly Uint32Array[], rows: number, ids: Uint32Array, offset: number): void {
     this.#reserve(this.#size + rows);
-    const hashes = this.#hashes;
-    hashes.fill(this.#seed, 0, rows);
-    for (const codes of block) mix(hashes, codes, rows);
-
+    const hashes = this.#hashBlock(block, rows);
     const slots = this.#slots;
     const mask = slots.length - 1;
     const columns = this.#columns;
     for (let row = 0; row < rows; row++) {
-      const hash = finish(hashes[row]!);
+      const hash = hashes[row]!;
       let slot = (hash << 1) & mask;
       for (;;) {
         const taken = slots[slot + 1]!;
@@ -93,14 +88,31 @@ export class SeriesIndex {
     }
   }
 
-  /** The attributes of a series that are present, as text: equal exactly when they are equal, in any index. */
-  key(id: number): string {
-    const present: [string, AttributeValue][] = [];
-    for (const { name, dictionary, codes } of this.#byName) {
-      const value = dictionary.at(codes[id]!);
-      if (value !== undefined) present.push([name, value]);
+  /** The id of the series with these codes, one a column; undefined when there is none. Appends nothing. */
+  find(codes: ArrayLike<number>): number | undefined {
+    for (let c = 0; c < this.#single.length; c++) this.#single[c]![0] = codes[c]!;
+    const hash = this.#hashBlock(this.#single, 1)[0]!;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let slot = (hash << 1) & mask; slots[slot + 1] !== 0; slot = (slot + 2) & mask) {
+      const id = slots[slot + 1]! - 1;
+      if (slots[slot] === hash && sameCodes(this.#columns, id, this.#single, 0)) return id;
     }
-    return JSON.stringify(present);
+    return undefined;
+  }
+
+  /** Memory that the index holds; the dictionaries are not its own. */
+  get bytes(): number {
+    return this.#slots.byteLength + this.#columns.reduce((sum, { codes }) => sum + codes.byteLength, 0);
+  }
+
+  /** Valid until the next call. */
+  #hashBlock(block: readonly Uint32Array[], rows: number): Int32Array {
+    const hashes = this.#hashes;
+    hashes.fill(this.#seed, 0, rows);
+    for (const codes of block) mix(hashes, codes, rows);
+    for (let row = 0; row < rows; row++) hashes[row] = finish(hashes[row]!);
+    return hashes;
   }
 
   #append(block: readonly Uint32Array[], row: number): number {

@@ -7,6 +7,8 @@ import { listDictionary } from './dictionary.ts';
 import type { MetricDescriptor, MetricTable } from './metric-table.ts';
 import type { Scope } from './resource.ts';
 import { SeriesIndex } from './series-index.ts';
+import { type SeriesLookup, seriesLookup } from './series-lookup.ts';
+import { StreamSums } from './stream-sums.ts';
 
 /** What all stream sets share. */
 export interface Places {
@@ -16,17 +18,18 @@ export interface Places {
   refused: number;
 }
 
-/** One running sum, apart from the arrays. */
-interface Stream {
-  sum: number;
-  startNs: bigint;
-  lastMs: number;
+/** Sums of an index that was replaced: each waits until its series has a point in the current one. */
+interface Earlier {
+  readonly sums: StreamSums;
+  /** The id there of an id of the current index. */
+  readonly idOf: SeriesLookup;
 }
 
-/** In place of a start code: the id has no sum, and its attributes were not yet looked up among the moved. */
-const UNSEEN = 0xffffffff;
-/** In place of a start code: the id has no sum, and there is none to be found elsewhere. */
-const UNTRACKED = 0xfffffffe;
+interface Overflow {
+  sum: number;
+  readonly startNs: bigint;
+  lastMs: number;
+}
 
 /** OpenTelemetry's name for the series that takes what goes past a cardinality limit. */
 const overflowSeries = new SeriesIndex([{ name: 'otel.metric.overflow', dictionary: listDictionary([true]) }]);
@@ -39,30 +42,26 @@ export class StreamSet {
   readonly metric: MetricDescriptor;
   readonly scope: Scope;
   readonly #places: Places;
-  #index: SeriesIndex;
-  #sums = new Float64Array(0);
-  #startCodes = new Uint32Array(0);
-  #lastMs = new Float64Array(0);
+  #current: StreamSums;
+  /** The last one first. */
+  #earlier: readonly Earlier[] = [];
   /** What start codes stand for. */
   #starts: bigint[] = [];
   readonly #codeOfStart = new Map<bigint, number>();
-  /** By key: streams of an index that was replaced, until their series comes again. */
-  readonly #moved = new Map<string, Stream>();
-  #overflow: Stream | undefined;
+  #overflow: Overflow | undefined;
 
   constructor({ metric, scope, series }: MetricTable, places: Places) {
     this.metric = metric;
     this.scope = scope;
-    this.#index = series;
+    this.#current = new StreamSums(series);
     this.#places = places;
   }
 
   add(table: MetricTable): MetricTable[] {
-    if (table.series !== this.#index) this.#follow(table.series);
-    this.#reserve(table.series.size);
+    if (table.series !== this.#current.index) this.#follow(table.series);
+    const sums = this.#current;
+    sums.reserve(table.series.size);
     const nowMs = millisecondsOf(table.endNs);
-    const sums = this.#sums;
-    const codes = this.#startCodes;
     const ids = new Uint32Array(table.ids.length);
     const values = new Float64Array(ids.length);
     const startCodes = new Uint32Array(ids.length);
@@ -71,46 +70,37 @@ export class StreamSet {
       const id = table.ids[point]!;
       const value = table.values[point]!;
       const startNs = table.starts[table.startCodes?.[point] ?? 0]!;
-      if (codes[id]! >= UNTRACKED && !this.#track(id, startNs)) {
+      if (!sums.has(id) && !this.#track(id, startNs)) {
         this.#addOverflow(value, startNs, nowMs);
         continue;
       }
-      let sum = sums[id]! + value;
-      if (sum > Number.MAX_SAFE_INTEGER) {
-        codes[id] = this.#startCode(startNs);
-        sum = value;
-      }
-      sums[id] = sum;
-      this.#lastMs[id] = nowMs;
+      const sum = sums.values[id]! + value;
+      if (sum > Number.MAX_SAFE_INTEGER) sums.begin(id, this.#startCode(startNs), value);
+      else sums.values[id] = sum;
+      sums.lastMs[id] = nowMs;
       ids[kept] = id;
-      values[kept] = sum;
-      startCodes[kept++] = codes[id]!;
+      values[kept] = sums.values[id]!;
+      startCodes[kept++] = sums.startCode(id);
     }
-    return this.#tables(table, ids.subarray(0, kept), values.subarray(0, kept), startCodes.subarray(0, kept));
+    // Copies, not views: a table that waits in a queue must not hold the places of what went to the overflow series.
+    const cut = <Points extends Uint32Array | Float64Array>(points: Points) =>
+      (kept === points.length ? points : points.slice(0, kept)) as Points;
+    return this.#tables(table, cut(ids), cut(values), cut(startCodes));
   }
 
   /** Forgets what had no point for too long. */
   expire(nowMs: number, maxStaleMs: number): void {
-    const expired = (lastMs: number) => nowMs - lastMs > maxStaleMs;
-    let taken = 0;
-    for (let id = 0; id < this.#startCodes.length; id++) {
-      if (this.#startCodes[id]! >= UNTRACKED || !expired(this.#lastMs[id]!)) continue;
-      this.#startCodes[id] = UNTRACKED;
-      this.#sums[id] = 0;
-      taken++;
-    }
-    if (taken > 0) this.#compactStarts();
-    for (const [key, { lastMs }] of this.#moved) {
-      if (!expired(lastMs)) continue;
-      this.#moved.delete(key);
-      taken++;
-    }
-    this.#places.taken -= taken;
-    if (this.#overflow && expired(this.#overflow.lastMs)) this.#overflow = undefined;
+    const beforeMs = nowMs - maxStaleMs;
+    let expired = this.#current.expire(beforeMs);
+    for (const { sums } of this.#earlier) expired += sums.expire(beforeMs);
+    this.#earlier = this.#earlier.filter(({ sums }) => sums.live > 0);
+    if (expired > 0) this.#compactStarts();
+    this.#places.taken -= expired;
+    if (this.#overflow && this.#overflow.lastMs < beforeMs) this.#overflow = undefined;
   }
 
   get empty(): boolean {
-    return this.#starts.length === 0 && this.#moved.size === 0 && this.#overflow === undefined;
+    return this.#current.live === 0 && this.#earlier.length === 0 && this.#overflow === undefined;
   }
 
   #tables(table: MetricTable, ids: Uint32Array, values: Float64Array, startCodes: Uint32Array): MetricTable[] {
@@ -129,22 +119,22 @@ export class StreamSet {
 
   /** Finds the sum of an id that has none yet, or gives it a place; false when there is none left. */
   #track(id: number, startNs: bigint): boolean {
-    if (this.#startCodes[id] === UNSEEN && this.#moved.size > 0) {
-      const key = this.#index.key(id);
-      const moved = this.#moved.get(key);
-      if (moved) {
-        this.#moved.delete(key);
-        this.#sums[id] = moved.sum;
-        this.#startCodes[id] = this.#startCode(moved.startNs);
+    const current = this.#current;
+    if (current.unseen(id)) {
+      for (const { sums, idOf } of this.#earlier) {
+        const before = idOf(id);
+        if (before === undefined || !sums.has(before)) continue;
+        current.begin(id, sums.startCode(before), sums.values[before]!);
+        sums.end(before);
         return true;
       }
     }
     if (this.#places.taken >= this.#places.limit) {
-      this.#startCodes[id] = UNTRACKED;
+      current.end(id);
       return false;
     }
     this.#places.taken++;
-    this.#startCodes[id] = this.#startCode(startNs);
+    current.begin(id, this.#startCode(startNs), 0);
     return true;
   }
 
@@ -173,39 +163,23 @@ export class StreamSet {
     const old = this.#starts;
     this.#starts = [];
     this.#codeOfStart.clear();
-    for (let id = 0; id < this.#startCodes.length; id++) {
-      const code = this.#startCodes[id]!;
-      if (code < UNTRACKED) this.#startCodes[id] = this.#startCode(old[code]!);
-    }
+    const codes = new Map<number, number>();
+    const codeOf = (code: number): number => {
+      let recoded = codes.get(code);
+      if (recoded === undefined) {
+        recoded = this.#startCode(old[code]!);
+        codes.set(code, recoded);
+      }
+      return recoded;
+    };
+    this.#current.recode(codeOf);
+    for (const { sums } of this.#earlier) sums.recode(codeOf);
   }
 
-  /** Takes up another index: every sum waits under its key until its series has a point there. */
+  /** Takes up another index. */
   #follow(index: SeriesIndex): void {
-    for (let id = 0; id < this.#startCodes.length; id++) {
-      const code = this.#startCodes[id]!;
-      if (code >= UNTRACKED) continue;
-      const stream = { sum: this.#sums[id]!, startNs: this.#starts[code]!, lastMs: this.#lastMs[id]! };
-      this.#moved.set(this.#index.key(id), stream);
-    }
-    this.#index = index;
-    this.#sums = new Float64Array(0);
-    this.#startCodes = new Uint32Array(0);
-    this.#lastMs = new Float64Array(0);
-    this.#compactStarts();
-  }
-
-  #reserve(size: number): void {
-    const old = this.#startCodes.length;
-    if (size <= old) return;
-    const capacity = Math.max(size, old * 2);
-    const sums = new Float64Array(capacity);
-    const lastMs = new Float64Array(capacity);
-    const startCodes = new Uint32Array(capacity).fill(UNSEEN, old);
-    sums.set(this.#sums);
-    lastMs.set(this.#lastMs);
-    startCodes.set(this.#startCodes);
-    this.#sums = sums;
-    this.#lastMs = lastMs;
-    this.#startCodes = startCodes;
+    const left = [this.#current, ...this.#earlier.map(({ sums }) => sums)].filter(({ live }) => live > 0);
+    this.#current = new StreamSums(index);
+    this.#earlier = left.map((sums) => ({ sums, idOf: seriesLookup(index, sums.index) }));
   }
 }

@@ -4,6 +4,7 @@ import type { AttributeColumn, AttributeValue } from './dictionary.ts';
 import type { FlowTable, NamingPreset } from './flow-table.ts';
 import type { MetricTable } from './metric-table.ts';
 import type { Resource, Scope, TimeWindow } from './resource.ts';
+import type { SeriesIndex } from './series-index.ts';
 import { ValueList } from './value-list.ts';
 
 export const SECOND_NS = 1_000_000_000n;
@@ -64,13 +65,22 @@ export function createTestTables(): (rows: readonly TestRow[], options?: TestTab
   };
 }
 
+/** The attributes of a series that are present, as text: equal exactly when they are equal, in any index. */
+export function seriesKey({ columns }: SeriesIndex, id: number): string {
+  const present = columns.flatMap(({ name, dictionary, codes }) => {
+    const value = dictionary.at(codes[id]!);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return JSON.stringify(present.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 /** The points of a table by the text of their attributes, such as `[["direction","request"]]`. */
 export function pointsOf(table: MetricTable): ReadonlyMap<string, number> {
-  return new Map([...table.ids].map((id, point) => [table.series.key(id), table.values[point]!]));
+  return new Map([...table.ids].map((id, point) => [seriesKey(table.series, id), table.values[point]!]));
 }
 
 /** The start time of each point, by the same text. */
 export function startsOf(table: MetricTable): ReadonlyMap<string, bigint> {
   const startOf = (point: number) => table.starts[table.startCodes?.[point] ?? 0]!;
-  return new Map([...table.ids].map((id, point) => [table.series.key(id), startOf(point)]));
+  return new Map([...table.ids].map((id, point) => [seriesKey(table.series, id), startOf(point)]));
 }

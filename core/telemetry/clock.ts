@@ -9,6 +9,9 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** A longer delay would make a timer fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   // Not from performance.now(), which stands still while a laptop sleeps.
   nowNs: () => BigInt(Date.now()) * 1_000_000n,
@@ -24,7 +27,14 @@ export const systemClock: Clock = {
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, delayMs);
+      let timer: NodeJS.Timeout;
+      const wait = (leftMs: number) => {
+        timer = setTimeout(
+          () => (leftMs > MAX_TIMER_MS ? wait(leftMs - MAX_TIMER_MS) : done()),
+          Math.min(leftMs, MAX_TIMER_MS),
+        );
+      };
+      wait(delayMs);
       signal?.addEventListener('abort', done, { once: true });
     }),
 };

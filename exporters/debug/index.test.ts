@@ -138,6 +138,17 @@ test('an output that takes no more has no room until it is read', async (t) => {
   t.true(exporter.hasRoom());
 });
 
+// Whoever waited for the output to drain waited for ever when its reader went away instead.
+test('an output that goes away while it takes no more calls out that there is room', async (t) => {
+  const { exporter, output } = await startDebug('normal', new PassThrough({ highWaterMark: 10 }));
+  exporter.export([flows]);
+  t.false(exporter.hasRoom());
+  const room = new Promise<void>((resolve) => exporter.onRoom(resolve));
+  output.destroy(new Error('write EPIPE'));
+  await room;
+  t.true(exporter.hasRoom());
+});
+
 test('an output that is gone stops the printing, is said once, and keeps nobody waiting', async (t) => {
   const { exporter, output, host } = await startDebug('normal');
   output.destroy(new Error('write EPIPE'));

@@ -29,13 +29,15 @@ export default defineExporter<DebugConfig>({
 export function createDebugExporter({ verbosity }: DebugConfig, host: Host, output: Writable): Exporter {
   const counters = exporterCounters(host);
   let closed = false;
-  const onError = (error: Error) => {
-    closed = true;
-    host.logger.warn('Standard output is closed; points are no longer printed.', { error: error.message });
-  };
   const roomCallbacks: (() => void)[] = [];
   const onDrain = () => {
     for (const callback of roomCallbacks) callback();
+  };
+  const onError = (error: Error) => {
+    closed = true;
+    host.logger.warn('Standard output is closed; points are no longer printed.', { error: error.message });
+    // Nothing will drain any more, and whoever waits for that would wait for ever.
+    onDrain();
   };
   return {
     async start() {

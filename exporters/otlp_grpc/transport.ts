@@ -9,6 +9,7 @@ import { loadTls } from '../../core/otlp/tls.ts';
 import type { Delivery, Transport } from '../../core/queue/transport.ts';
 import type { GrpcEndpoint } from './endpoint.ts';
 import { declareGzip } from './gzip-filter.ts';
+import { limitHandshakes } from './handshake-limit.ts';
 import type { OtlpGrpcConfig } from './index.ts';
 
 type Grpc = typeof import('@grpc/grpc-js');
@@ -31,17 +32,19 @@ interface Connection {
 
 export function createGrpcTransport(host: Host, config: OtlpGrpcConfig, endpoint: GrpcEndpoint): Transport {
   let connection: Connection | undefined;
+  const stopped = new AbortController();
   return {
     async start() {
       // Loaded here: 17 MB that an agent without this exporter does not need.
       const grpc = await import('@grpc/grpc-js');
-      const credentials = await channelCredentials(grpc, host, config, endpoint);
+      const credentials = limitHandshakes(await channelCredentials(grpc, host, config, endpoint), stopped.signal);
       const client = new grpc.Client(endpoint.target, credentials, channelOptions(host, config));
       if (config.compression === 'gzip') declareGzip(client, grpc);
       connection = { grpc, client, metadata: requestMetadata(grpc, config) };
     },
     async stop() {
       connection?.client.close();
+      stopped.abort();
       connection = undefined;
     },
     async send(payload, signal) {

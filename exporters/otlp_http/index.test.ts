@@ -1,3 +1,5 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import test from 'ava';
 import { createCertificate } from '../../test/support/certificate.ts';
 import { configOf, problemsOf } from '../../test/support/component-config.ts';
@@ -154,6 +156,60 @@ test('https checks the certificate', async (t) => {
   await doubting.exporter.stop?.();
   t.is(sink.points.length, 1);
   await sink.close();
+});
+
+/** A server that answers each request as `answer` does, once it has it whole; counts requests. */
+async function startServer(answer: (response: http.ServerResponse, request: number) => void) {
+  let requests = 0;
+  const server = http.createServer((request, response) => {
+    request.resume().on('end', () => answer(response, requests++));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const close = () => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { endpoint, requests: () => requests, close };
+}
+
+// A server that closes idle connections after 5 s, as node's does, meets windows that come every 5 s.
+test('a kept connection that the server has closed costs one more request at once, not an attempt', async (t) => {
+  const server = await startServer((response, request) => {
+    if (request === 1) response.socket?.resetAndDestroy();
+    else response.end();
+  });
+  const { exporter, host } = await startExporter({ endpoint: server.endpoint, retry_on_failure: { enabled: false } });
+  for (const value of [1, 2]) exporter.export(windowOf(value));
+  await exporter.stop?.();
+  t.is(server.requests(), 3);
+  t.is(host.metric('otelcol_exporter_sent_metric_points'), 2);
+  t.deepEqual(host.log, []);
+  server.close();
+});
+
+test('a new connection that is reset is a failed attempt', async (t) => {
+  const server = await startServer((response) => void response.socket?.resetAndDestroy());
+  const { exporter, clock, host } = await startExporter({ endpoint: server.endpoint });
+  exporter.export(windowOf(1));
+  await clock.untilSleeping(1000);
+  t.is(server.requests(), 1);
+  await exporter.stop?.();
+  t.is(host.metric('otelcol_exporter_send_failed_metric_points'), 1);
+  server.close();
+});
+
+test('a request that was accepted is not sent again when the answer breaks off', async (t) => {
+  const server = await startServer((response) => {
+    response.writeHead(200, { 'content-type': 'application/x-protobuf', 'content-length': 100 });
+    response.write('x', () => response.destroy());
+  });
+  const { exporter, host } = await startExporter({ endpoint: server.endpoint });
+  exporter.export(windowOf(1));
+  await exporter.stop?.();
+  t.is(server.requests(), 1);
+  t.is(host.metric('otelcol_exporter_sent_metric_points'), 1);
+  server.close();
 });
 
 test('the path is added to endpoint and not to metrics_endpoint', (t) => {

@@ -3,7 +3,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Host } from '../../core/component/define.ts';
-import { reportOf } from '../../core/errors.ts';
+import { reportOf, WeirError } from '../../core/errors.ts';
 import { decodeExportResponse, decodeStatus } from '../../core/otlp/response.ts';
 import { loadTls } from '../../core/otlp/tls.ts';
 import type { Delivery, Transport } from '../../core/queue/transport.ts';
@@ -16,6 +16,8 @@ const CONTENT_TYPE = 'application/x-protobuf';
 const MAX_RESPONSE_BYTES = 64 * 1024;
 
 const RETRYABLE_STATUS: readonly number[] = [429, 502, 503, 504];
+/** How writing to a connection fails that the other side has closed. */
+const STALE_CONNECTION: readonly string[] = ['ECONNRESET', 'EPIPE'];
 const THROTTLING_STATUS: readonly number[] = [429, 503];
 
 interface Answer {
@@ -57,11 +59,8 @@ export function createHttpTransport(host: Host, config: OtlpHttpConfig, url: URL
           signal,
           headers: { ...headers, 'content-length': payload.body.length },
         };
-        return deliveryOf(
-          await post(secure ? https.request : http.request, url, options, payload.body),
-          url,
-          host.clock,
-        );
+        const request = secure ? https.request : http.request;
+        return deliveryOf(await post({ request, url, options, body: payload.body }), url, host.clock);
       } catch (error) {
         return { outcome: 'retryable', error: `failed to make an HTTP request: ${transportError(error)}` };
       }
@@ -69,22 +68,46 @@ export function createHttpTransport(host: Host, config: OtlpHttpConfig, url: URL
   };
 }
 
-function post(request: typeof http.request, url: URL, options: http.RequestOptions, body: Uint8Array): Promise<Answer> {
+interface Request {
+  readonly request: typeof http.request;
+  readonly url: URL;
+  readonly options: http.RequestOptions;
+  readonly body: Uint8Array;
+}
+
+/** A kept connection that the server closed at the same moment says nothing about the server: once more on another. */
+async function post(parts: Request): Promise<Answer> {
+  const first = await attempt(parts);
+  const answer = first === 'stale connection' ? await attempt(parts) : first;
+  if (answer !== 'stale connection') return answer;
+  throw new WeirError('export/failed', 'the server closed the connection without an answer');
+}
+
+function attempt({ request, url, options, body }: Request): Promise<Answer | 'stale connection'> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, options, (response) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      response.on('data', (chunk: Buffer) => {
-        if (bytes < MAX_RESPONSE_BYTES) chunks.push(chunk.subarray(0, MAX_RESPONSE_BYTES - bytes));
-        bytes += chunk.length;
-      });
-      response.on('end', () => {
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) });
-      });
-      response.on('error', reject);
+    const sent = request(url, options, (response) => resolve(answerOf(response)));
+    sent.on('error', (error: NodeJS.ErrnoException) => {
+      const stale = sent.reusedSocket && STALE_CONNECTION.includes(error.code ?? '');
+      if (stale) resolve('stale connection');
+      else reject(error);
     });
-    sent.on('error', reject);
     sent.end(body);
+  });
+}
+
+/** The status decides: what cuts the body off, a timeout too, does not unsay it. */
+function answerOf(response: http.IncomingMessage): Promise<Answer> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    response.on('data', (chunk: Buffer) => {
+      if (bytes < MAX_RESPONSE_BYTES) chunks.push(chunk.subarray(0, MAX_RESPONSE_BYTES - bytes));
+      bytes += chunk.length;
+    });
+    const finish = () =>
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) });
+    response.on('end', finish);
+    response.on('error', finish);
   });
 }
 

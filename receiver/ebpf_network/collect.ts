@@ -11,6 +11,7 @@ import type { Logger } from '../../core/telemetry/log.ts';
 import type { MetricRegistry } from '../../core/telemetry/metrics.ts';
 import { type Collected, type FlowColumns, flowColumns, type KernelTable } from '../../native/index.ts';
 import type { Coverage } from './coverage.ts';
+import type { InterfaceNames } from './interface-names.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface CollectorOptions {
@@ -19,13 +20,14 @@ export interface CollectorOptions {
   readonly table: KernelTable;
   readonly consumer: Consumer;
   readonly ledger: Ledger;
+  readonly names: InterfaceNames;
   readonly coverage: Coverage;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MetricRegistry;
   readonly intervalMs: number;
   /** What every flow table of this receiver says about its origin. */
-  readonly origin: Omit<FlowTableInput, 'flows' | 'endpoints' | 'rows' | 'window'>;
+  readonly origin: Pick<FlowTableInput, 'resource' | 'scope' | 'metricNames' | 'everyInterface' | 'agentAddress'>;
 }
 
 export interface Collector {
@@ -44,7 +46,7 @@ const MAX_DRAIN_COLLECTS = 8;
 type Outcome = 'done' | 'more' | 'no_room' | 'failed';
 
 export function createCollector(options: CollectorOptions): Collector {
-  const { table, consumer, ledger, coverage, clock, logger, intervalMs } = options;
+  const { table, consumer, ledger, names, coverage, clock, logger, intervalMs } = options;
   const toFlowTable = createFlowTables();
   const report = createReporter(options);
   let endpoints = new EndpointDimension();
@@ -67,6 +69,7 @@ export function createCollector(options: CollectorOptions): Collector {
     }
     const columns = flowColumns(table.rowBound() + SLACK_ROWS);
     endpointsMissing = true;
+    names.collectBegins();
     const collected = await table.collect(columns);
     endpoints.append(collected.newEndpoints);
     endpointsMissing = false;
@@ -85,7 +88,9 @@ export function createCollector(options: CollectorOptions): Collector {
       return;
     }
     try {
-      consumer.consume(toFlowTable({ ...options.origin, flows: columns, endpoints, rows, window }));
+      // A copy: the table's columns may be computed when the names have changed.
+      const interfaceNames = new Map(names.current);
+      consumer.consume(toFlowTable({ ...options.origin, interfaceNames, flows: columns, endpoints, rows, window }));
       ledger.exported();
     } catch (error) {
       ledger.lost('pipeline_failed');
@@ -103,6 +108,7 @@ export function createCollector(options: CollectorOptions): Collector {
       // Another receiver may have taken the room in the meantime. Nothing is forgotten: the next collect has it all.
       if (collected.rows > 0 && !consumer.hasRoom()) return 'no_room';
       handOver(columns, collected.rows);
+      if (collected.complete) names.rowsOut();
       await commit();
       return collected.complete ? 'done' : 'more';
     } catch (error) {

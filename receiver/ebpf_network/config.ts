@@ -23,6 +23,9 @@ export interface EbpfNetworkConfig {
   readonly cache_max_flows: number;
   /** Milliseconds. */
   readonly cache_active_timeout: number;
+  readonly listen_interfaces: 'watch' | 'poll';
+  /** Milliseconds. */
+  readonly listen_poll_period: number;
   /** Empty: found by the next two. */
   readonly agent_ip: string;
   /** `external`, `local` or `name:eth0`. */
@@ -37,6 +40,9 @@ const MAX_FLOWS = 1 << 24;
 const MIN_ACTIVE_TIMEOUT_MS = 10;
 /** Above, a crash costs more than an hour of flows. */
 const MAX_ACTIVE_TIMEOUT_MS = 3_600_000;
+/** Each look asks the kernel for every interface. */
+const MIN_POLL_PERIOD_MS = 100;
+const MAX_POLL_PERIOD_MS = 3_600_000;
 
 const presets = ['beyla', 'obi', 'otel'] as const;
 
@@ -48,18 +54,21 @@ const flowCapacity: Format<number> = (value) => {
   return flows;
 };
 
-const activeTimeout: Format<number> = Object.assign(
-  (value: unknown) => {
-    const timeoutMs = duration(value);
-    const fix = 'write a time such as 5s';
-    if (timeoutMs === 0) throw new FormatError({ message: 'must be positive', fix });
-    if (timeoutMs < MIN_ACTIVE_TIMEOUT_MS || timeoutMs > MAX_ACTIVE_TIMEOUT_MS) {
-      throw new FormatError({ message: `must be from 10ms to 1h, got ${value}`, fix });
-    }
-    return timeoutMs;
-  },
-  duration.print === undefined ? {} : { print: duration.print },
-);
+/** The texts are the limits as a user would write them. */
+function timeBetween(minMs: number, minText: string, maxMs: number, maxText: string): Format<number> {
+  return Object.assign(
+    (value: unknown) => {
+      const timeMs = duration(value);
+      const fix = 'write a time such as 5s';
+      if (timeMs === 0) throw new FormatError({ message: 'must be positive', fix });
+      if (timeMs < minMs || timeMs > maxMs) {
+        throw new FormatError({ message: `must be from ${minText} to ${maxText}, got ${value}`, fix });
+      }
+      return timeMs;
+    },
+    duration.print === undefined ? {} : { print: duration.print },
+  );
+}
 
 /** A list of texts, each read by `parse`, which may throw a FormatError; `show` gives the text back. */
 function listOf<Item>(parse: (text: string) => Item, show: (item: Item) => string): Format<readonly Item[]> {
@@ -176,8 +185,18 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
   },
   cache_active_timeout: {
     doc: 'How often the table is read; from `10ms` to `1h`.',
-    format: activeTimeout,
+    format: timeBetween(MIN_ACTIVE_TIMEOUT_MS, '10ms', MAX_ACTIVE_TIMEOUT_MS, '1h'),
     default: '5s',
+  },
+  listen_interfaces: {
+    doc: 'How interfaces that come, go and change are noticed: `watch`, the kernel says so; `poll`, by looking.',
+    format: oneOf('watch', 'poll'),
+    default: 'watch',
+  },
+  listen_poll_period: {
+    doc: 'How often `poll` looks; from `100ms` to `1h`.',
+    format: timeBetween(MIN_POLL_PERIOD_MS, '100ms', MAX_POLL_PERIOD_MS, '1h'),
+    default: '10s',
   },
   agent_ip: { doc: "The agent's own address, `beyla.ip`; empty: found by the next two.", format: address, default: '' },
   agent_ip_iface: {

@@ -23,18 +23,26 @@ export interface CoverageOptions {
   readonly ledger: Ledger;
   readonly metrics: MetricRegistry;
   readonly logger: Logger;
-  readonly attachments: readonly Attachment[];
   readonly readInterfaceBytes: () => Promise<InterfaceBytes>;
 }
 
 export interface Coverage {
+  /** Reads what the interfaces count from: before the programs are attached there. Never rejects. */
+  begin(attachments: readonly Attachment[]): Promise<void>;
+  /** The interface is gone, or has another name: it keeps its last ratio. */
+  end(index: number): void;
   /** Compares what the ledger has with what the interfaces have now. Never rejects. */
   compare(): Promise<void>;
 }
 
-/** Reads what the interfaces count from: to be called before the first program is attached. */
-export async function createCoverage(options: CoverageOptions): Promise<Coverage> {
-  const { receiver, ledger, metrics, logger, attachments, readInterfaceBytes } = options;
+interface Baseline {
+  readonly attachment: Attachment;
+  readonly counters: Readonly<Record<HookDirection, number>>;
+  /** Of an interface of the same name that was there before. */
+  readonly seenBytes: number;
+}
+
+export function createCoverage({ receiver, ledger, metrics, logger, readInterfaceBytes }: CoverageOptions): Coverage {
   const gauge = metrics.gauge({
     name: 'otelcol_receiver_ebpf_network_coverage_ratio',
     help: "Bytes seen for each byte that the interface's own counters saw.",
@@ -50,17 +58,29 @@ export async function createCoverage(options: CoverageOptions): Promise<Coverage
     return new Map();
   };
 
-  const atStart = await read();
+  const baselines = new Map<number, Baseline>();
   return {
+    async begin(attachments) {
+      const now = await read();
+      const seen = ledger.seenBytes();
+      for (const attachment of attachments) {
+        const { index, name } = attachment.iface;
+        const counters = now.get(name);
+        if (counters !== undefined) baselines.set(index, { attachment, counters, seenBytes: seen.get(name) ?? 0 });
+      }
+    },
+    end: (index) => void baselines.delete(index),
     async compare() {
       const now = await read();
       const seen = ledger.seenBytes();
-      for (const { iface, directions } of attachments) {
-        const [before, after] = [atStart.get(iface.name), now.get(iface.name)];
-        // Renamed, gone, or counting from zero again: nothing to compare with.
-        if (before === undefined || after === undefined) continue;
+      for (const { attachment, counters: before, seenBytes } of baselines.values()) {
+        const { iface, directions } = attachment;
+        const after = now.get(iface.name);
+        // Gone, or counting from zero again: nothing to compare with.
+        if (after === undefined) continue;
         const counted = directions.reduce((sum, direction) => sum + after[direction] - before[direction], 0);
-        if (counted > 0) gauge.set((seen.get(iface.name) ?? 0) / counted, { receiver, interface: iface.name });
+        const own = (seen.get(iface.name) ?? 0) - seenBytes;
+        if (counted > 0) gauge.set(own / counted, { receiver, interface: iface.name });
       }
     },
   };

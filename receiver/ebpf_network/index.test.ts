@@ -125,7 +125,7 @@ test('with deduper: none nothing is covered and tables say that every interface 
   await clock.asleep();
   table.count({ src: 1, dst: 2, bytes: 10, packets: 1 });
   await receiver.stop?.();
-  t.is(table.calls[0], 'setCovered ');
+  t.false(table.calls.some((call) => call.startsWith('setCovered')));
   t.deepEqual(
     consumer.tables.map(({ everyInterface }) => everyInterface),
     [true],

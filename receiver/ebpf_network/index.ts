@@ -2,29 +2,36 @@
 
 import { networkInterfaces } from 'node:os';
 import { type Consumer, defineReceiver, type Host, type Receiver } from '../../core/component/define.ts';
+import type { WeirError } from '../../core/errors.ts';
 import { flowAttributes } from '../../core/table/flow-columns.ts';
 import {
+  type InterfaceWatch,
   type KernelTable,
   listInterfaces,
   type NetworkInterface,
   openKernelTable,
   type PacketSource,
   removeLeftFilters,
+  watchInterfaces,
 } from '../../native/index.ts';
 import { addressTowards, findAgentAddress } from './agent-address.ts';
 import { type Collector, type CollectorOptions, createCollector } from './collect.ts';
 import { countedProtocols, type EbpfNetworkConfig, elsewhere, schema } from './config.ts';
 import { createCoverage, type InterfaceBytes, readInterfaceBytes } from './coverage.ts';
-import { type Attachment, selectInterfaces } from './interfaces.ts';
+import { createFollower, type Follower } from './follow.ts';
+import { InterfaceNames } from './interface-names.ts';
+import { type InterfaceSelection, nothingLeft, selectInterfaces } from './interfaces.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { agentResource, resourceSources } from './resource.ts';
-import { attachAll, firstThatAttaches, sourceReason } from './source.ts';
+import { firstThatAttaches, sourceReason } from './source.ts';
 
 /** What the receiver takes from the host; tests give their own. */
 export interface Kernel {
   openKernelTable: typeof openKernelTable;
   listInterfaces(): readonly NetworkInterface[];
   removeLeftFilters(): readonly string[];
+  watchInterfaces(onChange: (gone: Iterable<number>) => void): InterfaceWatch;
+  pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch;
   readInterfaceBytes(): Promise<InterfaceBytes>;
   /** Takes the lines of the ledger at the end. */
   write(line: string): void;
@@ -34,6 +41,8 @@ const kernel: Kernel = {
   openKernelTable,
   listInterfaces,
   removeLeftFilters,
+  watchInterfaces,
+  pollInterfaces,
   readInterfaceBytes,
   write: (line) => void process.stderr.write(line),
 };
@@ -49,10 +58,16 @@ export default defineReceiver<EbpfNetworkConfig>({
   create: (config, host, consumer) => createReceiver(config, host, consumer, kernel),
 });
 
+function pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch {
+  const timer = setInterval(onChange, periodMs).unref();
+  return { close: () => clearInterval(timer) };
+}
+
 /** What a running receiver holds. */
 interface Running {
   readonly table: KernelTable;
-  readonly attachments: readonly Attachment[];
+  readonly watch: InterfaceWatch;
+  readonly follower: Follower;
   readonly ledger: Ledger;
   readonly collector: Collector;
   /** Resolves when no collect runs and none will. */
@@ -80,61 +95,90 @@ async function startCounting(
   source: Kernel,
 ): Promise<Running> {
   const { id, logger, clock, metrics } = host;
-  const { attachments, covered, unreadable } = selectInterfaces(source.listInterfaces(), {
+  const rules = {
     include: config.interfaces,
     exclude: config.exclude_interfaces,
     direction: config.direction,
     everyInterface: config.deduper === 'none',
     path: `receivers::${id}`,
-  });
-  const interfaceNames = new Map(attachments.map(({ iface }) => [iface.index & 0xffff, iface.name]));
-  const origin = await originOf(config, host, interfaceNames);
-
-  const hooks = attachments.flatMap(({ iface, directions }) =>
-    directions.map((direction) => ({ iface: iface.index & 0xffff, direction })),
-  );
-  const ledger = createLedger({ receiver: id, metrics, hooks, interfaceNames });
-  const { readInterfaceBytes } = source;
-  const coverage = await createCoverage({ receiver: id, ledger, metrics, logger, attachments, readInterfaceBytes });
-  const protocols = countedProtocols(config);
-  const count = async (packetSource: PacketSource) => {
-    const table = await source.openKernelTable({
-      source: packetSource,
-      trafficControl: config.traffic_control_backend,
-      maxFlows: config.cache_max_flows,
-      ...(protocols === undefined ? {} : { protocols }),
-    });
-    const parts = { table, consumer, ledger, coverage, clock, logger, metrics };
+  };
+  let follower: Follower | undefined;
+  // Before the first list, so that nothing falls between the two.
+  const watch = watchWith(config, source, (gone) => follower?.look(gone));
+  try {
+    const all = source.listInterfaces();
+    const selection = selectInterfaces(all, rules);
+    const origin = await originOf(config, host);
+    const protocols = countedProtocols(config);
+    const names = new InterfaceNames(() => follower?.look([]));
+    const ledger = createLedger({ receiver: id, metrics, interfaceNames: names.current });
+    const { readInterfaceBytes } = source;
+    const coverage = createCoverage({ receiver: id, ledger, metrics, logger, readInterfaceBytes });
     const intervalMs = config.cache_active_timeout;
-    const collector = createCollector({ receiver: id, ...parts, intervalMs, origin });
-    await attachAll(table, attachments, covered, logger);
-    return { table, collector };
-  };
-  sweep(source, logger);
-  const { table, collector } = await firstThatAttaches(config.source, count, logger);
-  announce(config, table, unreadable, origin, logger);
+    const count = async (packetSource: PacketSource) => {
+      const table = await source.openKernelTable({
+        source: packetSource,
+        trafficControl: config.traffic_control_backend,
+        maxFlows: config.cache_max_flows,
+        ...(protocols === undefined ? {} : { protocols }),
+      });
+      try {
+        const parts = { table, consumer, ledger, names, coverage, clock, logger, metrics };
+        const collector = createCollector({ receiver: id, ...parts, intervalMs, origin });
+        const following = createFollower({
+          receiver: id,
+          rules,
+          ...parts,
+          listInterfaces: () => source.listInterfaces(),
+        });
+        follower = following;
+        // What changed in the meantime, it sees when it has started.
+        following.look([]);
+        await following.start(all, selection);
+        return { table, collector, follower: following };
+      } catch (error) {
+        await table.close();
+        throw error;
+      }
+    };
+    sweep(source, logger);
+    const counting = await firstThatAttaches(config.source, count, logger);
+    const { collector } = counting;
+    sayWhatIsCounted(config, host, counting.table, selection, origin.agentAddress, () => nothingLeft(all, rules));
 
-  const abort = new AbortController();
-  const loop = collector.run(abort.signal);
-  const endLoop = () => {
-    abort.abort();
-    return loop;
-  };
-  return { table, attachments, ledger, collector, endLoop };
+    const abort = new AbortController();
+    const loop = collector.run(abort.signal);
+    const endLoop = () => {
+      abort.abort();
+      return loop;
+    };
+    return { ...counting, watch, ledger, endLoop };
+  } catch (error) {
+    watch.close();
+    throw error;
+  }
+}
+
+function watchWith(config: EbpfNetworkConfig, source: Kernel, look: (gone: Iterable<number>) => void): InterfaceWatch {
+  if (config.listen_interfaces === 'poll') return source.pollInterfaces(config.listen_poll_period, () => look([]));
+  return source.watchInterfaces(look);
 }
 
 /** Says what is counted, by which source and why, and what is not. */
-function announce(
+function sayWhatIsCounted(
   config: EbpfNetworkConfig,
+  { logger }: Host,
   { hookKind }: KernelTable,
-  unreadable: readonly NetworkInterface[],
-  { interfaceNames, agentAddress }: CollectorOptions['origin'],
-  logger: Host['logger'],
+  { attachments, unreadable }: InterfaceSelection,
+  agentAddress: string | undefined,
+  whyNothing: () => WeirError,
 ): void {
+  const namesOf = (interfaces: readonly NetworkInterface[]) => interfaces.map(({ name }) => name);
   if (unreadable.length > 0) {
-    const interfaces = unreadable.map(({ name }) => name);
-    logger.warn('Not counting on interfaces whose packets have no Ethernet header.', { interfaces });
+    const ofUnknownType = unreadable.map(({ name, linkType }) => `${name} (${linkType})`);
+    logger.warn('Not counting on interfaces of an unknown link type.', { interfaces: ofUnknownType });
   }
+  const interfaces = namesOf(attachments.map(({ iface }) => iface));
   if (config.deduper_fc_ttl > 0) {
     logger.info('deduper_fc_ttl decides nothing: counting each packet once needs no cache.');
   }
@@ -142,17 +186,16 @@ function announce(
   logger.info('Counting on interfaces.', {
     source: sources[hookKind],
     because: sourceReason(config, hookKind),
-    interfaces: [...interfaceNames.values()],
+    interfaces,
     'beyla.ip': agentAddress,
   });
+  if (interfaces.length === 0) {
+    logger.warn('Nothing is counted until an interface comes that fits.', { reason: whyNothing() });
+  }
 }
 
 /** What every flow table says about this agent. */
-async function originOf(
-  config: EbpfNetworkConfig,
-  { id, logger, build }: Host,
-  interfaceNames: ReadonlyMap<number, string>,
-): Promise<CollectorOptions['origin']> {
+async function originOf(config: EbpfNetworkConfig, { id, logger, build }: Host): Promise<CollectorOptions['origin']> {
   const sources = { interfaces: networkInterfaces(), addressTowards, path: `receivers::${id}` };
   const agentAddress = await findAgentAddress(config, sources);
   if (agentAddress === undefined) {
@@ -164,7 +207,6 @@ async function originOf(
     scope: { name: build.command, version: build.version },
     metricNames: config.metric_names,
     everyInterface: config.deduper === 'none',
-    interfaceNames,
     agentAddress,
   };
 }
@@ -181,12 +223,11 @@ function sweep(source: Kernel, logger: Host['logger']): void {
 
 /** Detaches first, so that the last collect has every packet that was counted. */
 async function stopCounting(running: Running, { logger }: Host, { write }: Kernel): Promise<void> {
-  const { table, attachments, ledger, collector, endLoop } = running;
-  await endLoop();
+  const { table, watch, follower, ledger, collector, endLoop } = running;
+  watch.close();
+  await Promise.all([endLoop(), follower.stop()]);
   try {
-    for (const { iface, directions } of attachments) {
-      for (const direction of directions) table.detach(iface.index, direction);
-    }
+    for (const { iface, direction } of follower.hooks()) await table.detachOffLoop(iface.index, direction);
     await table.settle();
   } catch (error) {
     // Closing the table detaches as well.

@@ -1,11 +1,24 @@
+// long: the rule of which interfaces count is tested in one place, with and without deduplication.
+
 import test from 'ava';
 import { WeirError } from '../../core/errors.ts';
 import type { NetworkInterface } from '../../native/index.ts';
-import { type InterfaceRules, selectInterfaces } from './interfaces.ts';
+import { chooseInterfaces, type InterfaceRules, nothingLeft, selectInterfaces } from './interfaces.ts';
 import { parseNamePattern } from './name-pattern.ts';
 
 function device(index: number, name: string, more: Partial<NetworkInterface> = {}): NetworkInterface {
-  return { index, name, kind: '', master: 0, lower: 0, loopback: false, up: true, linkType: 1, ...more };
+  return {
+    index,
+    name,
+    kind: '',
+    master: 0,
+    lower: 0,
+    loopback: false,
+    up: true,
+    pointToPoint: false,
+    linkType: 1,
+    ...more,
+  };
 }
 
 const lo = device(1, 'lo', { loopback: true, linkType: 772 });
@@ -182,8 +195,8 @@ test('a name that is only excluded need not exist', (t) => {
   t.is(select([eth0], { exclude: ['lo', 'wlan0'] }), 'eth0:ingress,egress | covered 2');
 });
 
-test('no interface left is an error that says why each was left out', (t) => {
-  const error = failure(t, node, { include: ['/^eth/', 'cni0'], exclude: ['lo', 'eth0', '/^cni/'] });
+test('no interface left of those that are named is an error that says why each was left out', (t) => {
+  const error = failure(t, node, { include: ['eth0', 'cni0'], exclude: ['lo', 'eth0', '/^cni/'] });
   t.is(error.code, 'interface/missing');
   t.is(
     error.message,
@@ -191,8 +204,21 @@ test('no interface left is an error that says why each was left out', (t) => {
   );
 });
 
+test('where one that fits may come later, none is no error', (t) => {
+  t.is(select(node, { include: ['/^wlan/'] }), '| covered');
+  t.is(select([lo]), '| covered');
+});
+
 test('a namespace with only the loopback is told how to count on it', (t) => {
-  t.is(failure(t, [lo], {}).fix, 'set exclude_interfaces: [] to count on the loopback');
+  t.is(nothingLeft([lo], rules({})).fix, 'set exclude_interfaces: [] to count on the loopback');
+});
+
+test('while running, a name that is missing is waited for', (t) => {
+  const { attachments } = chooseInterfaces([lo, eth0], rules({ include: ['eth0', 'eth1'] }));
+  t.deepEqual(
+    attachments.map(({ iface }) => iface.name),
+    ['eth0'],
+  );
 });
 
 test('two interfaces with the same lower 16 bits of their index are a conflict', (t) => {
@@ -205,17 +231,31 @@ test('a conflict with an interface that is not counted does not matter', (t) => 
   t.notThrows(() => select([eth0, device(2 + 65_536, 'veth9')], { exclude: ['veth9'] }));
 });
 
-test('leaves out devices whose packets have no Ethernet header, and says which', (t) => {
-  const tun = device(7, 'tun0', { kind: 'tun', linkType: 65534 });
-  const eth0 = device(2, 'eth0');
-  const { attachments, unreadable } = selectInterfaces([lo, eth0, tun], rules({}));
-  t.deepEqual(
-    attachments.map(({ iface }) => iface.name).filter((name) => name !== 'lo'),
-    ['eth0'],
-  );
-  t.deepEqual(
-    unreadable.map(({ name }) => name),
-    ['tun0'],
-  );
-  t.throws(() => selectInterfaces([tun], rules({})), { message: /tun0 \(no Ethernet header\)/ });
+const linkTypes: [string, Partial<NetworkInterface>, 'ethernet' | 'ip' | undefined][] = [
+  ['hardware', { linkType: 1 }, 'ethernet'],
+  ['tun or wireguard', { linkType: 65_534 }, 'ip'],
+  ['ipip', { linkType: 768, pointToPoint: true }, 'ip'],
+  ['ip6tnl', { linkType: 769 }, 'ip'],
+  ['sit', { linkType: 776 }, 'ip'],
+  ['PPP', { linkType: 512, pointToPoint: true }, 'ip'],
+  ['mobile broadband', { linkType: 519 }, 'ip'],
+  ['GRE with one peer', { linkType: 778, pointToPoint: true }, 'ip'],
+  ['GRE with any peer', { linkType: 778 }, undefined],
+  ['GRE over IPv6 with any peer', { linkType: 823 }, undefined],
+  ['CAN', { linkType: 280 }, undefined],
+];
+
+for (const [title, more, frameStart] of linkTypes) {
+  test(`a device of the link type of ${title} is read from ${frameStart ?? 'nowhere'} on`, (t) => {
+    const { attachments, unreadable } = selectInterfaces([eth0, device(7, 'x0', more)], rules({}));
+    t.is(attachments.find(({ iface }) => iface.name === 'x0')?.frameStart, frameStart);
+    t.deepEqual(
+      unreadable.map(({ name }) => name),
+      frameStart === undefined ? ['x0'] : [],
+    );
+  });
+}
+
+test('no interface left names the link type that is not known', (t) => {
+  t.regex(nothingLeft([device(7, 'can0', { linkType: 280 })], rules({})).message, /can0 \(unknown link type 280\)/);
 });

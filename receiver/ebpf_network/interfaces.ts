@@ -4,7 +4,7 @@
  */
 
 import { WeirError } from '../../core/errors.ts';
-import type { HookDirection, NetworkInterface } from '../../native/index.ts';
+import type { FrameStart, HookDirection, NetworkInterface } from '../../native/index.ts';
 import type { NamePattern } from './name-pattern.ts';
 
 export interface InterfaceRules {
@@ -22,45 +22,88 @@ export interface InterfaceRules {
 export interface Attachment {
   readonly iface: NetworkInterface;
   readonly directions: readonly HookDirection[];
+  readonly frameStart: FrameStart;
+}
+
+/** One place where a program hangs, or is to. */
+export interface Hook {
+  readonly iface: NetworkInterface;
+  readonly direction: HookDirection;
+  readonly frameStart: FrameStart;
 }
 
 export interface InterfaceSelection {
   readonly attachments: readonly Attachment[];
   /** Indexes of devices whose packets were counted when they came in, so that they are not counted on leaving. */
   readonly covered: readonly number[];
-  /** Devices that were wanted, but whose packets have no Ethernet header: the programs do not read them. */
+  /** Devices that were wanted, but of a link type whose frames the programs do not know. */
   readonly unreadable: readonly NetworkInterface[];
 }
 
-/** ARPHRD_ETHER and ARPHRD_LOOPBACK; tun, ipip and wireguard devices have others. */
-const ETHERNET_LINK_TYPES = new Set([1, 772]);
+/** What frames begin with, by ARPHRD type: include/uapi/linux/if_arp.h. */
+const FRAME_STARTS: ReadonlyMap<number, FrameStart> = new Map([
+  [1, 'ethernet'],
+  [772, 'ethernet'], // loopback
+  [512, 'ip'], // PPP: its header comes and goes below the programs
+  [519, 'ip'], // mobile broadband
+  [768, 'ip'], // ipip, vti
+  [769, 'ip'], // ip6tnl, vti6
+  [776, 'ip'], // sit
+  [65_534, 'ip'], // tun, wireguard, xfrm
+]);
+/** gre and ip6gre: with one peer as above; without, each frame begins with the tunnel's own headers, of any length. */
+const GRE_LINK_TYPES = new Set([778, 823]);
 
 /** Devices that pass on what their ports carry. */
 const masterKinds = new Set(['bridge', 'bond', 'team', 'vrf', 'openvswitch']);
 /** Devices that are a view of the device they stand on: a packet goes through both. Tunnels make a packet of their own. */
 const upperKinds = new Set(['vlan', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap']);
 
-const hasEthernetHeader = ({ linkType }: NetworkInterface) => ETHERNET_LINK_TYPES.has(linkType);
+/** Undefined where it is not known. */
+function frameStartOf({ linkType, pointToPoint }: NetworkInterface): FrameStart | undefined {
+  if (GRE_LINK_TYPES.has(linkType)) return pointToPoint ? 'ip' : undefined;
+  return FRAME_STARTS.get(linkType);
+}
 
 const isLeaf = ({ kind }: NetworkInterface) => !masterKinds.has(kind) && !upperKinds.has(kind);
 
+/** At the start: throws what keeps the receiver from ever counting what the configuration names. */
 export function selectInterfaces(all: readonly NetworkInterface[], rules: InterfaceRules): InterfaceSelection {
   for (const [position, { exact }] of rules.include.entries()) {
     if (exact !== undefined && !all.some(({ name }) => name === exact)) throw missing(exact, position, all, rules);
   }
-  const excluded = (name: string) => rules.exclude.some((pattern) => pattern.matches(name));
-  const named = all.filter(({ name }) => !excluded(name) && matchesAny(rules.include, name));
-  const wanted = named.filter(hasEthernetHeader);
-  const unreadable = named.filter((iface) => !hasEthernetHeader(iface));
-  const { everyInterface } = rules;
-  const chosen = wanted.filter((iface) => everyInterface || isLeaf(iface) || standsAlone(iface, wanted, all, rules));
-  const attachments = chosen
-    .map((iface) => ({ iface, directions: directionsOf(iface, rules) }))
-    .filter(({ directions }) => directions.length > 0);
-  if (attachments.length === 0) throw nothingLeft(all, rules, excluded);
-  refuseSharedIndexes(attachments, rules);
-  return { attachments, covered: everyInterface ? [] : coveredBy(attachments, all), unreadable };
+  const selection = chooseInterfaces(all, rules);
+  // An interface that fits may come later, unless every one was named.
+  const mayCome = rules.include.length === 0 || rules.include.some(({ exact }) => exact === undefined);
+  if (selection.attachments.length === 0 && !mayCome) throw nothingLeft(all, rules);
+  refuseSharedIndexes(selection.attachments, rules);
+  return selection;
 }
+
+/** The same while running: names that are missing are waited for. */
+export function chooseInterfaces(all: readonly NetworkInterface[], rules: InterfaceRules): InterfaceSelection {
+  const named = all.filter(({ name }) => !isExcluded(name, rules) && matchesAny(rules.include, name));
+  const wanted = named.filter((iface) => frameStartOf(iface) !== undefined);
+  const unreadable = named.filter((iface) => frameStartOf(iface) === undefined);
+  const chosen = wanted.filter(
+    (iface) => rules.everyInterface || isLeaf(iface) || standsAlone(iface, wanted, all, rules),
+  );
+  const attachments = chosen
+    .map((iface) => ({
+      iface,
+      directions: directionsOf(iface, rules),
+      frameStart: frameStartOf(iface) ?? 'ethernet',
+    }))
+    .filter(({ directions }) => directions.length > 0);
+  return { attachments, covered: coveredBy(hooksOf(attachments), all, rules), unreadable };
+}
+
+export const hooksOf = (attachments: readonly Attachment[]): Hook[] =>
+  attachments.flatMap(({ iface, directions, frameStart }) =>
+    directions.map((direction) => ({ iface, direction, frameStart })),
+  );
+
+const isExcluded = (name: string, { exclude }: InterfaceRules) => exclude.some((pattern) => pattern.matches(name));
 
 function matchesAny(patterns: readonly NamePattern[], name: string): boolean {
   return patterns.length === 0 || patterns.some((pattern) => pattern.matches(name));
@@ -100,15 +143,21 @@ function directionsOf({ loopback }: NetworkInterface, { direction, everyInterfac
   return both.filter((one) => direction === 'both' || direction === one);
 }
 
-function coveredBy(attachments: readonly Attachment[], all: readonly NetworkInterface[]): number[] {
+/** Indexes of the devices whose packets are counted as they come in when the programs hang there. */
+export function coveredBy(
+  hooks: readonly Hook[],
+  all: readonly NetworkInterface[],
+  { everyInterface }: InterfaceRules,
+): number[] {
+  if (everyInterface) return [];
   const covered = new Set<number>();
-  for (const { iface, directions } of attachments) if (directions.includes('ingress')) covered.add(iface.index);
+  for (const { iface, direction } of hooks) if (direction === 'ingress') covered.add(iface.index);
+  const ports = Map.groupBy(all, ({ master }) => master);
   // A bridge over a VLAN over a bond takes three rounds.
   for (let known = -1; known !== covered.size; ) {
     known = covered.size;
     for (const device of all) {
-      const ports = all.filter(({ master }) => master === device.index);
-      const byPorts = ports.length > 0 && ports.every(({ index }) => covered.has(index));
+      const byPorts = ports.get(device.index)?.every(({ index }) => covered.has(index)) ?? false;
       const byLower = upperKinds.has(device.kind) && covered.has(device.lower);
       if (byPorts || byLower) covered.add(device.index);
     }
@@ -116,20 +165,22 @@ function coveredBy(attachments: readonly Attachment[], all: readonly NetworkInte
   return [...covered].sort((a, b) => a - b);
 }
 
-/** The flow key holds 16 bits of the index. */
-function refuseSharedIndexes(attachments: readonly Attachment[], { path }: InterfaceRules): void {
+function refuseSharedIndexes(attachments: readonly Attachment[], rules: InterfaceRules): void {
   const byKey = new Map<number, NetworkInterface>();
   for (const { iface } of attachments) {
     const other = byKey.get(iface.index & 0xffff);
-    if (other !== undefined) {
-      const both = `${other.name} (${other.index}) and ${iface.name} (${iface.index})`;
-      throw new WeirError('interface/conflict', `interfaces ${both} share the lower 16 bits of their index`, {
-        path: `${path}::exclude_interfaces`,
-        fix: `put one of them into exclude_interfaces, or create ${iface.name} again to give it another index`,
-      });
-    }
+    if (other !== undefined) throw sharedIndex(other, iface, rules);
     byKey.set(iface.index & 0xffff, iface);
   }
+}
+
+/** The flow key holds 16 bits of the index. */
+export function sharedIndex(other: NetworkInterface, iface: NetworkInterface, { path }: InterfaceRules): WeirError {
+  const both = `${other.name} (${other.index}) and ${iface.name} (${iface.index})`;
+  return new WeirError('interface/conflict', `interfaces ${both} share the lower 16 bits of their index`, {
+    path: `${path}::exclude_interfaces`,
+    fix: `put one of them into exclude_interfaces, or create ${iface.name} again to give it another index`,
+  });
 }
 
 function missing(
@@ -144,15 +195,13 @@ function missing(
   });
 }
 
-function nothingLeft(
-  all: readonly NetworkInterface[],
-  { path, direction, include }: InterfaceRules,
-  excluded: (name: string) => boolean,
-): WeirError {
+/** Says of each interface why it is left out. */
+export function nothingLeft(all: readonly NetworkInterface[], rules: InterfaceRules): WeirError {
+  const { path, direction, include } = rules;
   const why = (iface: NetworkInterface) => {
-    if (excluded(iface.name)) return 'excluded';
+    if (isExcluded(iface.name, rules)) return 'excluded';
     if (!matchesAny(include, iface.name)) return 'not in interfaces';
-    if (!hasEthernetHeader(iface)) return 'no Ethernet header';
+    if (frameStartOf(iface) === undefined) return `unknown link type ${iface.linkType}`;
     if (iface.loopback) return `no ${direction} on the loopback`;
     return iface.kind;
   };

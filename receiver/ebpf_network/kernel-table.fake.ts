@@ -56,6 +56,12 @@ export class FakeKernelTable implements KernelTable {
   detach(index: number, direction: HookDirection): void {
     this.calls.push(`detach ${index} ${direction}`);
   }
+  async attachOffLoop(iface: { readonly name: string }, direction: HookDirection): Promise<readonly string[]> {
+    return this.attach(iface, direction);
+  }
+  async detachOffLoop(index: number, direction: HookDirection): Promise<void> {
+    this.detach(index, direction);
+  }
   setCovered(indexes: readonly number[]): void {
     this.calls.push(`setCovered ${indexes}`);
   }

@@ -10,6 +10,8 @@ import type { Amount, Collected, HookDirection, LedgerRow } from '../../native/i
 export type LossReason = 'receiver_stopped' | 'pipeline_failed';
 
 export interface Ledger {
+  /** Something is counted there from now on: it is shown even when nothing comes. */
+  show(iface: number, direction: HookDirection): void;
   /** What a collect found; its rows are in the table until the next call says what became of them. */
   collected(collected: Collected): void;
   /** A pipeline took the rows of the last collect. */
@@ -26,20 +28,18 @@ export interface LedgerOptions {
   /** Id of the receiver. */
   readonly receiver: string;
   readonly metrics: MetricRegistry;
-  /** What is counted: these are shown even when nothing came. */
-  readonly hooks: readonly { readonly iface: number; readonly direction: HookDirection }[];
-  /** By the lower 16 bits of the interface index. */
+  /** By the lower 16 bits of the interface index; read again each time, since interfaces come, go and are renamed. */
   readonly interfaceNames: ReadonlyMap<number, string>;
 }
 
+/** Of one interface name and direction. It stays when the interface is gone, and goes on when one of that name is back. */
 interface Account {
   readonly labels: Labels;
   exported: Amount;
   inTable: Amount;
-  /** By reason; the kernel's are cumulative, the receiver's add up here. */
-  filtered: Readonly<Record<string, Amount>>;
-  kernelLost: Readonly<Record<string, Amount>>;
-  readonly receiverLost: Partial<Record<LossReason, Amount>>;
+  /** By reason. */
+  readonly filtered: Record<string, Amount>;
+  readonly lost: Record<string, Amount>;
 }
 
 const nothing: Amount = { bytes: 0, packets: 0 };
@@ -47,20 +47,23 @@ const add = (a: Amount, b: Amount): Amount => ({ bytes: a.bytes + b.bytes, packe
 const total = (amounts: Iterable<Amount>): Amount => [...amounts].reduce(add, nothing);
 
 const filteredOf = ({ filtered }: Account) => total(Object.values(filtered));
-const lostOf = ({ kernelLost, receiverLost }: Account) =>
-  total([...Object.values(kernelLost), ...Object.values(receiverLost)]);
+const lostOf = ({ lost }: Account) => total(Object.values(lost));
 const seenOf = (account: Account) => total([account.exported, account.inTable, filteredOf(account), lostOf(account)]);
 
-export function createLedger({ receiver, metrics, hooks, interfaceNames }: LedgerOptions): Ledger {
+export function createLedger({ receiver, metrics, interfaceNames }: LedgerOptions): Ledger {
   const accounts = new Map<string, Account>();
+  /** What the kernel had noted of each key and direction. */
+  const noted = new Map<string, LedgerRow>();
   const publish = createPublisher(metrics);
 
+  const nameOf = (iface: number) => interfaceNames.get(iface) ?? `${iface}`;
   const accountOf = (iface: number, direction: HookDirection): Account => {
-    const key = `${iface} ${direction}`;
+    const name = nameOf(iface);
+    const key = `${name} ${direction}`;
     const known = accounts.get(key);
     if (known !== undefined) return known;
-    const labels = { receiver, interface: interfaceNames.get(iface) ?? `${iface}`, direction };
-    const account = { labels, exported: nothing, inTable: nothing, filtered: {}, kernelLost: {}, receiverLost: {} };
+    const labels = { receiver, interface: name, direction };
+    const account = { labels, exported: nothing, inTable: nothing, filtered: {}, lost: {} };
     accounts.set(key, account);
     return account;
   };
@@ -70,15 +73,24 @@ export function createLedger({ receiver, metrics, hooks, interfaceNames }: Ledge
       account.inTable = nothing;
     }
   };
+  /** The kernel's figures are of a key, and only grow; the interface that has the key now gets what came since. */
+  const takeNotes = (row: LedgerRow) => {
+    const place = `${row.iface} ${row.direction}`;
+    const before = noted.get(place);
+    noted.set(place, row);
+    const account = accountOf(row.iface, row.direction);
+    addGrowth(account.filtered, row.filtered, before?.filtered);
+    addGrowth(account.lost, row.lost, before?.lost);
+  };
 
-  for (const { iface, direction } of hooks) accountOf(iface, direction);
   metrics.onScrape(() => {
     for (const account of accounts.values()) publish(account);
   });
   return {
+    show: (iface, direction) => void accountOf(iface, direction),
     collected({ sums, ledger }) {
       for (const account of accounts.values()) account.inTable = nothing;
-      for (const row of ledger) Object.assign(accountOf(row.iface, row.direction), kernelAmounts(row));
+      for (const row of ledger) takeNotes(row);
       for (const { iface, direction, bytes, packets } of sums) {
         const account = accountOf(iface, direction);
         account.inTable = add(account.inTable, { bytes, packets });
@@ -90,7 +102,7 @@ export function createLedger({ receiver, metrics, hooks, interfaceNames }: Ledge
       }),
     lost: (reason) =>
       leaveTable((account) => {
-        account.receiverLost[reason] = add(account.receiverLost[reason] ?? nothing, account.inTable);
+        account.lost[reason] = add(account.lost[reason] ?? nothing, account.inTable);
       }),
     seenBytes: () =>
       new Map([...byInterface(accounts.values())].map(([name, both]) => [name, total(both.map(seenOf)).bytes])),
@@ -100,10 +112,14 @@ export function createLedger({ receiver, metrics, hooks, interfaceNames }: Ledge
 
 const byInterface = (accounts: Iterable<Account>) => Map.groupBy(accounts, ({ labels }) => labels.interface ?? '');
 
-const kernelAmounts = ({ filtered, lost }: LedgerRow): Pick<Account, 'filtered' | 'kernelLost'> => ({
-  filtered: { ...filtered },
-  kernelLost: { ...lost },
-});
+type Amounts = Readonly<Record<string, Amount>>;
+
+function addGrowth(to: Record<string, Amount>, now: Amounts, before: Amounts = {}): void {
+  for (const [reason, { bytes, packets }] of Object.entries(now)) {
+    const { bytes: bytesBefore, packets: packetsBefore } = before[reason] ?? nothing;
+    to[reason] = add(to[reason] ?? nothing, { bytes: bytes - bytesBefore, packets: packets - packetsBefore });
+  }
+}
 
 /** Counters only add, so what was published before is taken off. */
 function createPublisher(metrics: MetricRegistry): (account: Account) => void {
@@ -148,7 +164,7 @@ function createPublisher(metrics: MetricRegistry): (account: Account) => void {
     raisePair(exported, account.exported, labels);
     raisePair(sampled, nothing, labels);
     raiseByReason(filtered, account.filtered, labels);
-    raiseByReason(lost, { ...account.kernelLost, ...account.receiverLost }, labels);
+    raiseByReason(lost, account.lost, labels);
     inTableGauges.bytes.set(account.inTable.bytes, labels);
     inTableGauges.packets.set(account.inTable.packets, labels);
   };

@@ -2,9 +2,8 @@
 
 import { WeirError } from '../../core/errors.ts';
 import type { Logger } from '../../core/telemetry/log.ts';
-import type { HookKind, KernelTable, PacketSource } from '../../native/index.ts';
+import type { HookKind, PacketSource } from '../../native/index.ts';
 import type { EbpfNetworkConfig } from './config.ts';
-import type { Attachment } from './interfaces.ts';
 
 /** `count` starts to count with a source, or rejects and leaves nothing behind. */
 export async function firstThatAttaches<Counting>(
@@ -30,28 +29,4 @@ export function sourceReason(
   if (hookKind === 'socket_filter') return config.source === 'auto' ? 'tc cannot attach' : 'it is configured';
   if (config.traffic_control_backend !== 'auto') return 'it is configured';
   return hookKind === 'tcx' ? 'the kernel has tcx' : 'the kernel has no tcx';
-}
-
-/** All or nothing. */
-export async function attachAll(
-  table: KernelTable,
-  attachments: readonly Attachment[],
-  covered: readonly number[],
-  logger: Logger,
-): Promise<void> {
-  try {
-    // Before the first program counts: what is forwarded must not count twice.
-    table.setCovered(covered);
-    for (const { iface, directions } of attachments) {
-      for (const direction of directions) {
-        const ahead = table.attach(iface, direction);
-        if (ahead.length === 0) continue;
-        const place = { interface: iface.name, direction, filters: ahead };
-        logger.warn('Filters of others see packets first: what they drop or redirect is not counted.', place);
-      }
-    }
-  } catch (error) {
-    await table.close();
-    throw error;
-  }
 }

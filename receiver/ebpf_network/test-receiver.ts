@@ -12,7 +12,7 @@ import { createReceiver } from './index.ts';
 import { createFakeClock, createFakeConsumer, FakeKernelTable } from './kernel-table.fake.ts';
 
 const defaults: EbpfNetworkConfig = { ...decodeBlock(schema, undefined).config, agent_ip: '10.0.0.9' };
-const eth0: NetworkInterface = {
+export const eth0: NetworkInterface = {
   index: 2,
   name: 'eth0',
   kind: '',
@@ -20,6 +20,7 @@ const eth0: NetworkInterface = {
   lower: 0,
   loopback: false,
   up: true,
+  pointToPoint: false,
   linkType: 1,
 };
 
@@ -36,21 +37,40 @@ export function setUp(
   const log: string[] = [];
   const written: string[] = [];
   const interfaceBytes = new Map<string, Record<HookDirection, number>>();
+  const interfaces = [eth0];
+  let changed: (gone: Iterable<number>) => void = () => {};
+  /** Puts these in place of all interfaces; resolves when the receiver has seen to it. */
+  const change = async (now: readonly NetworkInterface[], gone: readonly number[] = []) => {
+    interfaces.splice(0, interfaces.length, ...now);
+    changed(gone);
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+  };
   const logger = createLogger({ clock, write: (line) => log.push(line) });
   const build = { command: 'weir', version: '0.1.0' };
   const host = { id: 'ebpf_network', logger, metrics: registry, clock, build };
   const kernel = {
     openKernelTable: async () => table,
-    listInterfaces: () => [eth0],
     removeLeftFilters: () => {
       if (left instanceof Error) throw left;
       return left;
+    },
+    listInterfaces: (): NetworkInterface[] => [...interfaces],
+    watchInterfaces: (onChange: (gone: Iterable<number>) => void) => {
+      changed = onChange;
+      return {
+        close: () => {
+          changed = () => {};
+        },
+      };
+    },
+    pollInterfaces: () => {
+      throw new Error('the default is to watch');
     },
     readInterfaceBytes: read ?? (async () => new Map(interfaceBytes)),
     write: (line: string) => written.push(line),
   };
   const receiver = createReceiver(config, host, consumer, kernel);
-  return { table, clock, consumer, registry, log, written, interfaceBytes, receiver };
+  return { table, clock, consumer, registry, log, written, interfaceBytes, kernel, change, receiver };
 }
 
 const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);

@@ -16,7 +16,7 @@ import type { ReceivedPoint } from '../support/received-points.ts';
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const SINK = fileURLToPath(new URL('../support/otlp-sink.ts', import.meta.url));
 const READY = 'Everything is ready. Begin running and processing data.';
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 const POLL_MS = 20;
 
 export interface Ended {

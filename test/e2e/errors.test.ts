@@ -66,9 +66,9 @@ const refusals: Readonly<Record<string, { block: string; problems: string }>> = 
   collector.yaml:3:24  receivers::ebpf_network::interfaces::1   name one of lo, eth0, or a pattern such as /^eth/   [interface/missing]
 `,
   },
-  'a pattern that no interface fits': {
-    block: 'interfaces: [/^wlan/]',
-    problems: `cannot start pipelines: failed to start "ebpf_network" receiver: no interface is left to count on: lo (excluded), eth0 (not in interfaces)
+  'an interface that is named and excluded': {
+    block: 'interfaces: [eth0]\nexclude_interfaces: [/^eth/]',
+    problems: `cannot start pipelines: failed to start "ebpf_network" receiver: no interface is left to count on: lo (not in interfaces), eth0 (excluded)
   collector.yaml:3:5  receivers::ebpf_network::interfaces   widen interfaces, or shorten exclude_interfaces   [interface/missing]
 `,
   },

@@ -29,7 +29,7 @@ const names = [
     `${what}_packets_total`,
   ]),
   ...['in_table_bytes', 'in_table_packets', 'table_slots', 'table_capacity'],
-  ...['scan_duration_seconds', 'coverage_ratio', 'collect_failures_total'],
+  ...['scan_duration_seconds', 'coverage_ratio', 'collect_failures_total', 'attach_failures_total'],
 ];
 
 test.after.always(removeNetworkNamespaces);

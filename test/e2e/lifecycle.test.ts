@@ -21,12 +21,13 @@ processors:
   attribute_select:
     select:
       beyla_network_flow_bytes: {include: [src.address, dst.address, server.port, transport, direction]}
+  delta_to_cumulative:
 exporters:
   debug: {verbosity: normal}
 service:
   telemetry: {metrics: {level: none}}
   pipelines:
-    metrics: {receivers: [ebpf_network], processors: [attribute_select], exporters: [debug]}
+    metrics: {receivers: [ebpf_network], processors: [attribute_select, delta_to_cumulative], exporters: [debug]}
 `;
 const CONFIG = configWith('');
 const CLSACT = configWith(', traffic_control_backend: tc');

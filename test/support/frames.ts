@@ -3,6 +3,8 @@
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_IPV6 = 0x86dd;
 export const ETHERTYPE_ARP = 0x0806;
+export const ETHERTYPE_8021Q = 0x8100;
+export const ETHERTYPE_8021AD = 0x88a8;
 const ETHERNET_BYTES = 14;
 
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
@@ -20,6 +22,11 @@ export function ethernet(etherType: number, payload: Uint8Array): Uint8Array {
   return concatBytes(header, payload);
 }
 
+/** Puts a tag before the Ethernet type of a frame. */
+export function tagged(etherType: number, vlan: number, frame: Uint8Array): Uint8Array {
+  return concatBytes(frame.subarray(0, 12), words(etherType, vlan), frame.subarray(12));
+}
+
 export interface Ipv4 {
   readonly src: string;
   readonly dst: string;
@@ -29,6 +36,8 @@ export interface Ipv4 {
   /** In units of 8 bytes. */
   readonly fragmentOffset?: number;
   readonly moreFragments?: boolean;
+  /** What fragments of one datagram have in common; default 1. */
+  readonly id?: number;
 }
 
 export function ipv4(fields: Ipv4, payload: Uint8Array): Uint8Array {
@@ -37,7 +46,7 @@ export function ipv4(fields: Ipv4, payload: Uint8Array): Uint8Array {
   const fragment = (fields.fragmentOffset ?? 0) | (fields.moreFragments ? 0x2000 : 0);
   return concatBytes(
     new Uint8Array([0x40 | (headerBytes / 4), 0]),
-    words(headerBytes + payload.length, 1, fragment),
+    words(headerBytes + payload.length, fields.id ?? 1, fragment),
     new Uint8Array([64, fields.protocol, 0, 0]),
     ipv4Address(fields.src),
     ipv4Address(fields.dst),
@@ -86,6 +95,17 @@ export interface PortPair {
 export function udpFrame({ src, dst, srcPort, dstPort, payloadBytes }: PortPair): Uint8Array {
   const datagram = udp(srcPort, dstPort, new Uint8Array(payloadBytes));
   return ethernet(ETHERTYPE_IPV4, ipv4({ src, dst, protocol: 17 }, datagram));
+}
+
+/** `chunks`: whatever follows the common header. */
+export function sctp(srcPort: number, dstPort: number, chunks: Uint8Array): Uint8Array {
+  return concatBytes(words(srcPort, dstPort), new Uint8Array(8), chunks);
+}
+
+/** A fragment header; `offset` in units of 8 bytes. */
+export function ipv6Fragment(next: number, offset: number, more: boolean, id: number, payload: Uint8Array): Uint8Array {
+  const place = words((offset << 3) | (more ? 1 : 0), id >>> 16, id & 0xffff);
+  return concatBytes(new Uint8Array([next, 0]), place, payload);
 }
 
 /** An ACK with payload. */

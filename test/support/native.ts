@@ -3,6 +3,7 @@
  * without the product. Failures are plain errors that name the call.
  */
 
+import { readSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 /** Longest packet that BPF_PROG_TEST_RUN takes: a page, less the room that the kernel keeps around it. */
@@ -17,6 +18,7 @@ interface Addon {
   enterNetworkNamespace(name: string): void;
   enterNewNetworkNamespace(): void;
   sendFrame(order: object): void;
+  openTun(networkNamespace: string, name: string): number;
   loadPrograms(objectPath: string): { name: string; id: number; descriptor: number }[];
   attachProgram(programId: number, interfaceName: string, egress: boolean): number;
   attachedProgramCount(networkNamespace: string, interfaceName: string): number;
@@ -82,6 +84,35 @@ function encodeVirtioNetHeader(header: VirtioNetHeader): Uint8Array {
   bytes.setUint16(6, header.checksumStart, true);
   bytes.setUint16(8, header.checksumOffset, true);
   return new Uint8Array(bytes.buffer);
+}
+
+export interface Tun {
+  /** Lets a packet come in on the device, from its IP header on. */
+  write(packet: Uint8Array): void;
+  /** The next packet that left by the device; undefined when there is none. */
+  read(): Uint8Array | undefined;
+  /** The device goes away. */
+  close(): void;
+}
+
+const MAX_TUN_PACKET_BYTES = 65_536;
+
+/** Makes a tun device in the namespace of this name. */
+export function openTun(networkNamespace: string, name: string): Tun {
+  const descriptor = addon.openTun(networkNamespace, name);
+  const buffer = new Uint8Array(MAX_TUN_PACKET_BYTES);
+  return {
+    write: (packet) => void writeSync(descriptor, packet),
+    read: () => {
+      try {
+        return buffer.slice(0, readSync(descriptor, buffer));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
+        throw error;
+      }
+    },
+    close: closeOnce([descriptor]),
+  };
 }
 
 export interface LoadedPrograms {

@@ -49,7 +49,7 @@ const ICMP_ECHO_HEADER_BYTES = 8;
 const UDP_BATCH = 64;
 const PING_INTERVAL_S = 0.002;
 const POLL_MS = 5;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 const NOTHING: WireAmount = { segments: 0, payloadBytes: 0, wireBytes: 0 };
 
 /** Sends bytes over one TCP connection, from its first to its last segment. */

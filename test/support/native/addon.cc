@@ -9,6 +9,7 @@
 #include "network_namespace.h"
 #include "program.h"
 #include "program_run.h"
+#include "tun.h"
 
 namespace test_support
 {
@@ -58,6 +59,12 @@ Napi::Value send(const Napi::CallbackInfo &info)
 	    .header = bytes(order.Get("header")),
 	});
 	return info.Env().Undefined();
+}
+
+// openTun(networkNamespace, name) -> descriptor
+Napi::Value tun(const Napi::CallbackInfo &info)
+{
+	return Napi::Number::New(info.Env(), open_tun(text(info[0]), text(info[1])).release());
 }
 
 // loadPrograms(objectPath) -> [{name, id, descriptor}]
@@ -137,6 +144,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports)
 	exports.Set("enterNetworkNamespace", Napi::Function::New(env, guarded<enter>));
 	exports.Set("enterNewNetworkNamespace", Napi::Function::New(env, guarded<enter_new>));
 	exports.Set("sendFrame", Napi::Function::New(env, guarded<send>));
+	exports.Set("openTun", Napi::Function::New(env, guarded<tun>));
 	exports.Set("loadPrograms", Napi::Function::New(env, guarded<load>));
 	exports.Set("attachProgram", Napi::Function::New(env, guarded<attach>));
 	exports.Set("attachedProgramCount", Napi::Function::New(env, guarded<attached_count>));

@@ -2,7 +2,7 @@
   "targets": [
     {
       "target_name": "test_support",
-      "sources": ["addon.cc", "failure.cc", "frame.cc", "network_namespace.cc", "program.cc", "program_run.cc"],
+      "sources": ["addon.cc", "failure.cc", "frame.cc", "network_namespace.cc", "program.cc", "program_run.cc", "tun.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS"],
       "libraries": ["-lbpf"],

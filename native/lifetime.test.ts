@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
+import { longerWhenEmulated } from '../test/support/emulated.ts';
 import { ETHERTYPE_ARP, ethernet } from '../test/support/frames.ts';
 import { attachedProgramCount, enterNetworkNamespace, sendFrame } from '../test/support/native.ts';
 import { createNetworkNamespace, joinByVeth, removeNetworkNamespaces } from '../test/support/network-namespace.ts';
@@ -14,7 +15,7 @@ import { flowColumns, openKernelTable } from './index.ts';
 
 const DOOR = new URL('index.ts', import.meta.url).href;
 const POLL_MS = 5;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = longerWhenEmulated(10_000);
 
 const [here, there] = joinByVeth(createNetworkNamespace(), createNetworkNamespace(), { quiet: true });
 const attached = () => attachedProgramCount(here.namespace.name, here.name);

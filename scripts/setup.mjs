@@ -5,6 +5,7 @@
  *
  *   node scripts/setup.mjs            what `npm start` needs
  *   node scripts/setup.mjs --test     what tests, checks and benchmarks need as well
+ *   node scripts/setup.mjs --kernels  what `npm run test:kernels` needs on top of that
  */
 
 import { spawnSync } from 'node:child_process';
@@ -32,6 +33,13 @@ const TEST_PACKAGES = {
   bpftool: 'bpftool',
   'iputils-ping': 'ping',
   'clang-format': 'clang-format',
+};
+const KERNEL_PACKAGES = {
+  'qemu-system-x86': 'qemu-system-x86_64',
+  'busybox-static': 'busybox',
+  cpio: 'cpio',
+  kmod: 'depmod',
+  'xz-utils': 'xz',
 };
 
 /** What is compiled: an output is stale when one of its sources, or the script that builds it, is newer. */
@@ -64,13 +72,19 @@ const TEST_BUILDS = [
   })),
 ];
 
-main(process.argv.includes('--test'));
+main(process.argv.slice(2));
 
-function main(forTests) {
+function main(wishes) {
+  const forKernels = wishes.includes('--kernels');
+  const forTests = forKernels || wishes.includes('--test');
   if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
     fail(`Node ${process.versions.node} is too old: install Node ${OLDEST_NODE} or newer (https://nodejs.org).`);
   }
-  installSystemPackages(forTests ? { ...RUN_PACKAGES, ...TEST_PACKAGES } : RUN_PACKAGES);
+  installSystemPackages({
+    ...RUN_PACKAGES,
+    ...(forTests ? TEST_PACKAGES : {}),
+    ...(forKernels ? KERNEL_PACKAGES : {}),
+  });
   installNodeModules();
   for (const build of forTests ? [...RUN_BUILDS, ...TEST_BUILDS] : RUN_BUILDS) {
     if (isStale(build)) compile(build);

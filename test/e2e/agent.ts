@@ -10,13 +10,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { longerWhenEmulated } from '../support/emulated.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
 import type { ReceivedPoint } from '../support/received-points.ts';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const SINK = fileURLToPath(new URL('../support/otlp-sink.ts', import.meta.url));
 const READY = 'Everything is ready. Begin running and processing data.';
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = longerWhenEmulated(60_000);
 const POLL_MS = 20;
 
 export interface Ended {

@@ -42,7 +42,6 @@ export const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 export async function openTable(t: ExecutionContext, protocols?: number[]): Promise<KernelTable> {
   const table = await openKernelTable({ maxFlows: 1024, ...(protocols === undefined ? {} : { protocols }) });
   t.teardown(() => table.close());
-  table.attach({ index: LOOPBACK, name: 'lo' }, 'ingress'); // so that the loopback has its row in the ledger
   return table;
 }
 
@@ -82,9 +81,12 @@ export async function read(table: KernelTable): Promise<{ rows: Row[]; collected
   return { rows, collected };
 }
 
-/** What the ledger has of the loopback, without what is zero: `{'lost malformed': {bytes, packets}}`. */
+/** In the ledger, every interface that has no programs: the frames need none, so older kernels run them as well. */
+const NEVER_ATTACHED = 0;
+
+/** What the ledger has of the frames, without what is zero: `{'lost malformed': {bytes, packets}}`. */
 export function ledgerOf({ ledger }: Collected, direction: HookDirection = 'ingress'): Record<string, Amount> {
-  const row = ledger.find((entry) => entry.iface === LOOPBACK && entry.direction === direction);
+  const row = ledger.find((entry) => entry.iface === NEVER_ATTACHED && entry.direction === direction);
   const entries = [
     ...Object.entries<Amount>({ ...row?.filtered }).map(([reason, amount]) => [`filtered ${reason}`, amount] as const),
     ...Object.entries<Amount>({ ...row?.lost }).map(([reason, amount]) => [`lost ${reason}`, amount] as const),

@@ -7,6 +7,7 @@
 import { on } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { longerWhenEmulated } from './emulated.ts';
 import type { NetworkNamespace, VethEnd } from './network-namespace.ts';
 import type { PeerCommand, PeerMessage, PeerOrder } from './traffic-peer.ts';
 
@@ -38,8 +39,9 @@ interface Ends {
 
 const ETHERNET_HEADER_BYTES = 14;
 const IP_HEADER_BYTES = { ipv4: 20, ipv6: 40 } as const;
-/** With time stamps, which every segment carries. */
-const TCP_HEADER_BYTES = 32;
+/** Time stamps, which every segment of a connection carries. */
+const TCP_OPTION_BYTES = 12;
+const TCP_HEADER_BYTES = 20 + TCP_OPTION_BYTES;
 /** Segment size and window scale, in the first segment of each side. */
 const TCP_SYN_EXTRA_BYTES = 8;
 const UDP_HEADER_BYTES = 8;
@@ -49,7 +51,7 @@ const ICMP_ECHO_HEADER_BYTES = 8;
 const UDP_BATCH = 64;
 const PING_INTERVAL_S = 0.002;
 const POLL_MS = 5;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = longerWhenEmulated(60_000);
 const NOTHING: WireAmount = { segments: 0, payloadBytes: 0, wireBytes: 0 };
 
 /** Sends bytes over one TCP connection, from its first to its last segment. */
@@ -136,19 +138,29 @@ function amount(family: Family, segments: number, transportHeaderBytes: number, 
   return { segments, payloadBytes, wireBytes: segments * headerBytes + payloadBytes };
 }
 
-function tcpAmount(family: Family, segments: number, payloadBytes: number): WireAmount {
+function tcpAmount(family: Family, { segments, resets }: SentSegments, payloadBytes: number): WireAmount {
   const plain = amount(family, segments, TCP_HEADER_BYTES, payloadBytes);
-  return { ...plain, wireBytes: plain.wireBytes + TCP_SYN_EXTRA_BYTES };
+  return { ...plain, wireBytes: plain.wireBytes + TCP_SYN_EXTRA_BYTES - resets * TCP_OPTION_BYTES };
+}
+
+interface SentSegments {
+  readonly segments: number;
+  /** Of these. A kernel that knows no connection (any more) answers a late segment with one, which has no options. */
+  readonly resets: number;
 }
 
 /** TCP segments that a namespace has sent since this call. OutSegs alone leaves out what was sent again. */
-function segmentCounter(namespace: NetworkNamespace): () => number {
-  const read = () => {
+function segmentCounter(namespace: NetworkNamespace): () => SentSegments {
+  const read = (): SentSegments => {
     const counters = namespace.counters();
-    return counters.get('Tcp.OutSegs')! + counters.get('Tcp.RetransSegs')!;
+    const of = (name: string) => counters.get(`Tcp.${name}`)!;
+    return { segments: of('OutSegs') + of('RetransSegs'), resets: of('OutRsts') };
   };
   const before = read();
-  return () => read() - before;
+  return () => {
+    const now = read();
+    return { segments: now.segments - before.segments, resets: now.resets - before.resets };
+  };
 }
 
 /** Payload that went over the wire, retransmissions included, once the other side has acknowledged all of it. */

@@ -11,7 +11,7 @@ import { WeirError } from '../core/errors.ts';
 import { integer, interfaceIndex, MAX_SLOTS } from './arguments.ts';
 import type { PacketSource } from './capabilities.ts';
 import { checkColumns, type FlowColumns } from './flow-columns.ts';
-import { nativeError } from './native-error.ts';
+import { nativeError, needCapabilities } from './native-error.ts';
 import { type InterfaceWatch, throttle } from './throttle.ts';
 
 export type { PacketSource } from './capabilities.ts';
@@ -225,6 +225,7 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
   const idleWindows = integer('idleWindows', options.idleWindows ?? DEFAULT_IDLE_WINDOWS, 1, 1 << 20);
   for (const protocol of options.protocols ?? []) integer('protocols', protocol, 0, 255);
   const source = options.source ?? 'tc';
+  needCapabilities(source);
   try {
     const table = await addon().open({
       objectPath: options.objectPath ?? OBJECT_PATH,

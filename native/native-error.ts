@@ -49,12 +49,10 @@ function explain({ call, errno, detail }: NativeFailure, source: PacketSource): 
   // First, since without a free descriptor the capabilities cannot be read.
   const shortage = shortages.get(errno);
   if (shortage !== undefined) return { code: 'kernel/call', fix: shortage };
-  const missing = missingCapabilities(source);
-  // Without CAP_PERFMON the verifier refuses arithmetic on pointers, as if the program were wrong. A file that cannot be
-  // opened has nothing to do with capabilities.
-  const verifier = call.startsWith('bpf_prog_load') && !missing.includes('CAP_PERFMON');
-  const refused = errno === EACCES && !verifier && !call.startsWith('bpf_object__open_file');
-  if (errno === EPERM || refused) return explainPermission(source, missing, detail);
+  // The verifier says EACCES too, of a program that it refuses; and a file that cannot be opened has nothing to do with
+  // capabilities.
+  const refused = errno === EACCES && !/^(bpf_prog_load|bpf_object__open_file)/.test(call);
+  if (errno === EPERM || refused) return explainPermission(source, detail);
   if (call.startsWith('bpf_object__open_file') || call.startsWith('map ') || call.startsWith('program ')) {
     return { code: 'native/object', fix: 'build it with `npm run build:bpf`' };
   }
@@ -74,21 +72,36 @@ function explain({ call, errno, detail }: NativeFailure, source: PacketSource): 
 }
 
 /** libbpf guesses at memory limits and kernel options here, so of its text only the name of the log file stays. */
-function explainPermission(source: PacketSource, missing: readonly Capability[], text: string): Explanation {
+function explainPermission(source: PacketSource, text: string): Explanation {
   const code = 'kernel/permission';
   const detail = text.split('\n').findLast((line) => line.startsWith('full log in ')) ?? '';
-  if (missing.length === 0) {
-    return {
-      code,
-      detail,
-      fix: 'every capability is there: seccomp, the kernel lockdown or a user namespace forbids it',
-    };
-  }
+  const missing = missingCapabilities(source);
+  if (missing.length > 0) return { code, detail, ...lacking(source, missing) };
+  return {
+    code,
+    detail,
+    fix: 'every capability is there: seccomp, the kernel lockdown or a user namespace forbids it',
+  };
+}
+
+/**
+ * Throws kernel/permission when this process may not load and attach the programs of a source as they are meant to run.
+ * Without CAP_PERFMON some kernels load them with barriers against speculation, and others refuse them: the answer is to
+ * be the same on all.
+ */
+export function needCapabilities(source: PacketSource): void {
+  const missing = missingCapabilities(source);
+  if (missing.length === 0) return;
+  const { reason, fix } = lacking(source, missing);
+  throw new WeirError('kernel/permission', reason, { fix });
+}
+
+function lacking(source: PacketSource, missing: readonly Capability[]): { reason: string; fix: string } {
   const fix =
     process.geteuid?.() === 0
       ? `give this process ${listed(missing)}, such as with --cap-add of the container`
       : `run as root, or with ${listed(neededCapabilities[source])}`;
-  return { code, detail, fix, reason: `the process lacks ${listed(missing)}` };
+  return { fix, reason: `the process lacks ${listed(missing)}` };
 }
 
 const listed = (names: readonly string[]) => new Intl.ListFormat('en-GB').format(names);

@@ -129,7 +129,7 @@ test.serial('without root the capabilities that are missing are named', async (t
   isRefused(
     t,
     ended,
-    `cannot start pipelines: failed to start "ebpf_network" receiver: bpf_object__load: Operation not permitted (EPERM): the process lacks CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON
+    `cannot start pipelines: failed to start "ebpf_network" receiver: the process lacks CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON
   collector.yaml:2:3  receivers::ebpf_network   run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON   [kernel/permission]
 `,
   );
@@ -139,15 +139,11 @@ for (const capability of ['BPF', 'NET_ADMIN', 'PERFMON']) {
   test.serial(`root without CAP_${capability} is told which capability is missing`, async (t) => {
     const without = `-${capability.toLowerCase()},-sys_admin`;
     const ended = await runWith('interfaces: [eth0]', ['--bounding-set', without, '--inh-caps', without]);
-    // The verifier's log, which the error names, is of no use here.
-    const log = /^full log in (\S+)$/m.exec(ended.stderr)?.[1];
-    if (log !== undefined) rmSync(log);
     const [first = ''] = problemsOf(ended).split('\n');
     t.regex(first, new RegExp(`the process lacks CAP_${capability}$`));
     const place = 'collector.yaml:2:3  receivers::ebpf_network';
     const fix = `give this process CAP_${capability}, such as with --cap-add of the container`;
-    const middle = log === undefined ? '' : `full log in ${log}\n`;
-    isRefused(t, ended, `${first}\n${middle}  ${place}   ${fix}   [kernel/permission]\n`);
+    isRefused(t, ended, `${first}\n  ${place}   ${fix}   [kernel/permission]\n`);
   });
 }
 

@@ -225,8 +225,8 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
   const idleWindows = integer('idleWindows', options.idleWindows ?? DEFAULT_IDLE_WINDOWS, 1, 1 << 20);
   for (const protocol of options.protocols ?? []) integer('protocols', protocol, 0, 255);
   const source = options.source ?? 'tc';
-  needCapabilities(source);
   try {
+    needCapabilities(source);
     const table = await addon().open({
       objectPath: options.objectPath ?? OBJECT_PATH,
       maxSlots,

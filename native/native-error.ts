@@ -9,8 +9,9 @@ const { EPERM, EACCES, EINVAL, ENOENT, ENODEV, EEXIST, ENOSYS, EOPNOTSUPP, ENOME
 /** Of the kernel only, where a machine cannot translate a program; not in errno(3). */
 const ENOTSUPP = 524;
 
-/** Thrown by the addon: see native/async.h. */
-interface NativeFailure extends Error {
+/** What the addon throws (native/async.h), and what Node says of its own calls. */
+interface NativeFailure {
+  readonly message: string;
   readonly call: string;
   readonly errno: number;
   readonly detail: string;
@@ -25,17 +26,21 @@ interface Explanation {
   readonly detail?: string;
 }
 
-/** A WeirError stays as it is; anything else that is not the addon's is a bug and stays as it is, too. */
+/** A WeirError stays as it is; anything else that is neither the addon's nor a system call's is a bug and stays, too. */
 export function nativeError(error: unknown, source: PacketSource): unknown {
-  if (!isNativeFailure(error)) return error;
-  const { code, fix, reason, detail = error.detail.trim() } = explain(error, source);
-  const name = error.errno > 0 ? ` (${getSystemErrorName(-error.errno)})` : '';
-  const what = `${error.message}${name}${reason === undefined ? '' : `: ${reason}`}`;
+  const failure = failureOf(error);
+  if (failure === undefined) return error;
+  const { code, fix, reason, detail = failure.detail.trim() } = explain(failure, source);
+  const name = failure.errno > 0 ? ` (${getSystemErrorName(-failure.errno)})` : '';
+  const what = `${failure.message}${name}${reason === undefined ? '' : `: ${reason}`}`;
   return new WeirError(code, detail === '' ? what : `${what}\n${detail}`, { fix, cause: error });
 }
 
-function isNativeFailure(error: unknown): error is NativeFailure {
-  return error instanceof Error && 'call' in error && 'errno' in error && 'detail' in error;
+function failureOf(error: unknown): NativeFailure | undefined {
+  if (!(error instanceof Error && 'errno' in error)) return;
+  if ('call' in error && 'detail' in error) return error as NativeFailure;
+  const { syscall: call, errno, message } = error as NodeJS.ErrnoException;
+  return call === undefined || errno === undefined ? undefined : { message, call, errno: -errno, detail: '' };
 }
 
 /** What a call ran out of, whichever it was. */

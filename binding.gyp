@@ -4,15 +4,21 @@
       "target_name": "weir",
       "sources": [
         "native/addon.cc",
+        "native/clsact_hooks.cc",
         "native/device_table.cc",
         "native/flow_reader.cc",
         "native/grace_period.cc",
         "native/hooks.cc",
         "native/kernel_table.cc",
+        "native/libbpf_log.cc",
         "native/link_watch.cc",
         "native/loader.cc",
         "native/netlink.cc",
-        "native/overflow.cc"
+        "native/overflow.cc",
+        "native/sign_of_life.cc",
+        "native/socket_hooks.cc",
+        "native/tcx_hooks.cc",
+        "native/traffic_control.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS"],

@@ -63,6 +63,9 @@ ${pipeline('ebpf_network', 'attribute_select, delta_to_cumulative', 'debug, otlp
   const { receivers, processors, exporters } = parse(output);
   t.deepEqual(receivers.ebpf_network, {
     source: 'tc',
+    traffic_control_backend: 'auto',
+    deduper: 'first_come',
+    deduper_fc_ttl: '0s',
     interfaces: [],
     exclude_interfaces: ['lo'],
     protocols: [],

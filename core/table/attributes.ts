@@ -240,11 +240,12 @@ export const attributes: readonly Attribute[] = [
   }),
 ];
 
-/** What the columns of a table say about its pipeline. */
+/** What a table says about its pipeline. */
 export function conditionsOf(table: FlowTable): ReadonlySet<Condition> {
   const conditions = new Set<Condition>(['always']);
   if (table.columns.has('k8s.src.owner.name')) conditions.add('kubernetes');
   if (table.columns.has('src.cidr')) conditions.add('cidrs');
+  if (table.everyInterface === true) conditions.add('deduper_none');
   return conditions;
 }
 

@@ -36,7 +36,8 @@ export interface RawFlows {
   readonly packets: Float64Array;
 }
 
-export interface FlowTableInput extends Pick<FlowTable, 'rows' | 'window' | 'resource' | 'scope' | 'metricNames'> {
+export interface FlowTableInput
+  extends Pick<FlowTable, 'rows' | 'window' | 'resource' | 'scope' | 'metricNames' | 'everyInterface'> {
   readonly flows: RawFlows;
   readonly endpoints: EndpointDimension;
   /** By the lower 16 bits of the interface index. */

@@ -18,6 +18,8 @@ export interface FlowTable {
   readonly scope: Scope;
   /** At least one; with several every metric leaves once under each preset. */
   readonly metricNames: readonly NamingPreset[];
+  /** Each packet was counted at every interface that it crossed, so the interface tells the counts apart. */
+  readonly everyInterface?: boolean;
   /** By attribute name of the catalogue; what is not here, nothing in the pipeline fills. */
   readonly columns: ReadonlyMap<string, AttributeColumn>;
   readonly measures: FlowMeasures;

@@ -22,6 +22,7 @@ export interface TestRow {
 export interface TestTableOptions {
   readonly window?: TimeWindow;
   readonly metricNames?: readonly NamingPreset[];
+  readonly everyInterface?: boolean;
   /** Makes a column of this attribute even when no row has it. */
   readonly attributes?: readonly string[];
 }
@@ -54,6 +55,7 @@ export function createTestTables(): (rows: readonly TestRow[], options?: TestTab
       resource: testResource,
       scope: testScope,
       metricNames: options.metricNames ?? ['beyla'],
+      everyInterface: options.everyInterface ?? false,
       columns: new Map(columns.map((column) => [column.attribute, column])),
       measures: {
         bytes: Float64Array.from(rows, ({ bytes }) => bytes),

@@ -49,6 +49,15 @@ test('without a selection the metrics keep the direction alone', (t) => {
   );
 });
 
+test('where every interface counts a packet, the metrics keep the interface and its direction too', (t) => {
+  const attributes = { iface: 'eth0', 'iface.direction': 'ingress' };
+  const [bytes] = setUp({}).flows(createTestTables()([{ ...row, ...attributes }], { everyInterface: true }));
+  t.deepEqual(
+    [...pointsOf(bytes!).keys()],
+    ['[["direction","request"],["iface","eth0"],["iface.direction","ingress"]]'],
+  );
+});
+
 test('each metric has its own selection', (t) => {
   const { flows, problems } = setUp({ select: { beyla_network_flow_packets: { include: ['dst.*'] } } });
   t.deepEqual(problems, []);

@@ -1,6 +1,7 @@
 /** Asks name servers for the name of an address (PTR), through c-ares, with servers and limits of its own. */
 
 import { promises as dns } from 'node:dns';
+import { isIPv4, parseAddress } from '../table/address.ts';
 
 /** `none`: the servers say that there is no name. `failed`: they said nothing usable, or nothing at all. */
 export type PointerAnswer =
@@ -8,7 +9,7 @@ export type PointerAnswer =
   | { readonly result: 'none' | 'timeout' | 'failed' };
 
 export interface PointerLookup {
-  /** Never rejects. The first name of the answer, without the dot at its end. */
+  /** Never rejects; what is no address is `failed`. The first name of the answer, without the dot at its end. */
   lookUp(address: string): Promise<PointerAnswer>;
   /** Ends every look-up under way. */
   cancel(): void;
@@ -18,6 +19,14 @@ export interface PointerLookupOptions {
   /** `192.0.2.1`, `192.0.2.1:53`, `[2001:db8::1]:53`; empty: the system's, as they are now. */
   readonly servers: readonly string[];
   readonly timeoutMs: number;
+}
+
+/** The name under which the names of an address stand (RFC 1035, section 3.5, and RFC 3596, section 2.5). */
+function pointerName(address: string): string {
+  const bytes = parseAddress(address);
+  if (bytes === undefined) throw new TypeError(`${address} is no address`);
+  if (isIPv4(bytes, 0)) return `${bytes.subarray(12).toReversed().join('.')}.in-addr.arpa`;
+  return `${[...Buffer.from(bytes).toString('hex')].toReversed().join('.')}.ip6.arpa`;
 }
 
 /** A datagram may be lost: each server is asked twice. */
@@ -39,7 +48,7 @@ export function createPointerLookup({ servers, timeoutMs }: PointerLookupOptions
   return {
     async lookUp(address) {
       try {
-        const [name = ''] = await resolver.reverse(address);
+        const [name = ''] = await resolver.resolvePtr(pointerName(address));
         const text = name.replace(/\.$/, '');
         return text === '' ? { result: 'none' } : { result: 'name', name: text };
       } catch (error) {

@@ -11,8 +11,11 @@ import type { PointerAnswer, PointerLookup } from './pointer-lookup.ts';
 export interface ReverseNames {
   /** Looks nothing up that is known, waits or is under way. */
   ask(address: string): Known;
-  /** Calls back with each address whose answer has come. Gives the function that ends it. */
-  onAnswer(callback: (address: string) => void): () => void;
+  /**
+   * Calls back with each address whose answer has come, and with what is known now; it may not be kept for long. Gives the
+   * function that ends it.
+   */
+  onAnswer(callback: (address: string, known: Known) => void): () => void;
   close(): Promise<void>;
 }
 
@@ -36,21 +39,16 @@ export interface ReverseNamesOptions {
   readonly maxInFlight: number;
 }
 
-interface Entry {
-  readonly name: string | undefined;
-  readonly expiresMs: number;
-}
-
 /** Then there is room in the queue again, or the servers are too slow for this host. */
 const REFUSED_RETRY_MS = 10_000;
 
 export function createReverseNames(options: ReverseNamesOptions): ReverseNames {
   const { lookup, clock, maxEntries, expiryMs, negativeExpiryMs, timeoutMs, maxInFlight } = options;
   /** The least recently asked first. */
-  const entries = new Map<string, Entry>();
+  const entries = new Map<string, Known>();
   const waiting = new Set<string>();
   const inFlight = new Map<string, Promise<void>>();
-  const callbacks = new Set<(address: string) => void>();
+  const callbacks = new Set<(address: string, known: Known) => void>();
   const closing = new AbortController();
   const count = countersOf(options, () => ({ cached: entries.size, waiting: waiting.size, in_flight: inFlight.size }));
 
@@ -67,9 +65,9 @@ export function createReverseNames(options: ReverseNamesOptions): ReverseNames {
     inFlight.delete(address);
     if (closing.signal.aborted) return;
     count.answered(answer.result);
-    keep(address, answer);
+    const known = keep(address, answer);
     sendNext();
-    for (const callback of callbacks) callback(address);
+    for (const callback of callbacks) callback(address, known);
   }
 
   async function answerInTime(address: string): Promise<PointerAnswer> {
@@ -82,18 +80,17 @@ export function createReverseNames(options: ReverseNamesOptions): ReverseNames {
     return answer;
   }
 
-  function keep(address: string, answer: PointerAnswer): void {
+  function keep(address: string, answer: PointerAnswer): Known {
     const before = entries.get(address)?.name;
     // A server that is away for a while takes no names away.
     const name = answer.result === 'name' ? answer.name : answer.result === 'none' ? undefined : before;
     const lifeMs = answer.result === 'name' ? expiryMs : negativeExpiryMs;
+    const known = { name, askAgainMs: clock.monotonicMs() + lifeMs };
     entries.delete(address);
-    entries.set(address, { name, expiresMs: clock.monotonicMs() + lifeMs });
-    if (entries.size <= maxEntries) return;
-    for (const oldest of entries.keys()) {
-      entries.delete(oldest);
-      return;
-    }
+    entries.set(address, known);
+    const [oldest = ''] = entries.size > maxEntries ? entries.keys() : [];
+    entries.delete(oldest);
+    return known;
   }
 
   return {
@@ -103,7 +100,7 @@ export function createReverseNames(options: ReverseNamesOptions): ReverseNames {
       if (entry !== undefined) {
         entries.delete(address);
         entries.set(address, entry);
-        if (entry.expiresMs > nowMs) return { name: entry.name, askAgainMs: entry.expiresMs };
+        if (entry.askAgainMs > nowMs) return entry;
       }
       const name = entry?.name;
       if (waiting.has(address) || inFlight.has(address)) return { name, askAgainMs: Infinity };

@@ -63,6 +63,10 @@ test('marks an address in every live dimension that has it, and in no other', (t
     derive(dimension);
   }
   asked.length = 0;
+  t.deepEqual(live.find('10.0.0.1'), [
+    [first, 0],
+    [second, 1],
+  ]);
   live.markDirty('10.0.0.1');
   live.markDirty('10.0.0.7');
   live.markDirty('2001:db8::1');

@@ -3,7 +3,7 @@
 import { defineProcessor, type Host, type Processor } from '../../core/component/define.ts';
 import { createShared, type Share } from '../../core/component/shared.ts';
 import { createPointerLookup } from '../../core/dns/pointer-lookup.ts';
-import { createReverseNames, type ReverseNames } from '../../core/dns/reverse-names.ts';
+import { createReverseNames, type Known, type ReverseNames } from '../../core/dns/reverse-names.ts';
 import type { EndpointDimension } from '../../core/table/dimension.ts';
 import {
   createDueTimes,
@@ -47,25 +47,39 @@ function namesOf(config: ReverseDnsConfig, { id, clock, metrics }: Host): Share<
   );
 }
 
+/** What a processor keeps about a dimension. */
+interface Progress {
+  readonly due: DueTimes;
+  /** Answers that came since the last table: with more endpoints than the cache holds, it may have lost them again. */
+  readonly answers: Map<number, Known>;
+}
+
 function createProcessor(config: ReverseDnsConfig, host: Host): Processor {
   const dimensions = createLiveDimensions();
-  const dueTimes = new WeakMap<EndpointDimension, DueTimes>();
+  const progressOf = new WeakMap<EndpointDimension, Progress>();
   const key = {};
   let share: Share<ReverseNames> | undefined;
   let unsubscribe: (() => void) | undefined;
 
-  function dueTimesOf(endpoints: EndpointDimension): DueTimes {
-    const known = dueTimes.get(endpoints);
+  function progressIn(endpoints: EndpointDimension): Progress {
+    const known = progressOf.get(endpoints);
     if (known !== undefined) return known;
-    const made = createDueTimes();
-    dueTimes.set(endpoints, made);
-    return made;
+    const progress = { due: createDueTimes(), answers: new Map() };
+    progressOf.set(endpoints, progress);
+    dimensions.see(endpoints);
+    return progress;
+  }
+
+  function answered(address: string, known: Known): void {
+    for (const [endpoints, endpoint] of dimensions.find(address)) {
+      progressIn(endpoints).answers.set(endpoint, known);
+      endpoints.markDirty(endpoint);
+    }
   }
 
   function named(table: FlowTable, names: ReverseNames): FlowTable {
     const { endpoints } = table.ends;
-    dimensions.see(endpoints);
-    const due = dueTimesOf(endpoints);
+    const { due, answers } = progressIn(endpoints);
     due.markDue(table, host.clock.monotonicMs());
     const given = endpointValues(table, '{end}.name');
     const column = endpoints.derive(key, (endpoint) => {
@@ -77,10 +91,11 @@ function createProcessor(config: ReverseDnsConfig, host: Host): Processor {
         due.set(endpoint, Infinity);
         return name ?? address;
       }
-      const known = names.ask(String(address));
+      const known = answers.get(endpoint) ?? names.ask(String(address));
       due.set(endpoint, known.askAgainMs);
       return known.name ?? address;
     });
+    answers.clear();
     return withEndpointAttribute(table, '{end}.name', column);
   }
 
@@ -88,7 +103,7 @@ function createProcessor(config: ReverseDnsConfig, host: Host): Processor {
     flows: (table) => [share === undefined ? table : named(table, share.value)],
     async start() {
       share = namesOf(config, host);
-      unsubscribe = share.value.onAnswer(dimensions.markDirty);
+      unsubscribe = share.value.onAnswer(answered);
     },
     async stop() {
       unsubscribe?.();

@@ -17,19 +17,13 @@ import reverseDns from '../processors/reverse_dns/index.ts';
 import zone from '../processors/zone/index.ts';
 import { startNameServer } from '../test/support/name-server.ts';
 import { createRecordingHost } from '../test/support/recording-host.ts';
+import { randomNumbers } from './tools/random-numbers.ts';
 
 const FLOWS = 100_000;
 const ENDPOINTS = 3000;
 const ROUNDS = 15;
 
-let state = 42;
-/** Numbers in [0, limit) that repeat from run to run (xorshift32). */
-function random(limit: number): number {
-  state ^= state << 13;
-  state ^= state >>> 17;
-  state ^= state << 5;
-  return (state >>> 0) % limit;
-}
+const random = randomNumbers(42);
 
 function flowTables(): () => FlowTable {
   const endpoints = new EndpointDimension();

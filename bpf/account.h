@@ -72,7 +72,8 @@ static __always_inline void open_slot(struct __sk_buff *skb, struct flow_slot *s
 	note_new_slot(mask);
 }
 
-static __always_inline int add_overflow(void *map, const struct packet *packet)
+/* Returns 0 when the map is full. */
+static __always_inline int add_overflow(void *map, __u32 *used, const struct packet *packet)
 {
 	struct flow_amount first = {.bytes = packet->bytes, .packets = packet->packets};
 
@@ -84,19 +85,20 @@ static __always_inline int add_overflow(void *map, const struct packet *packet)
 			return 1;
 		}
 		/* Another CPU may have been faster: then it is there to be found. */
-		if (bpf_map_update_elem(map, &packet->key, &first, BPF_NOEXIST) == 0)
-			return 2;
+		if (bpf_map_update_elem(map, &packet->key, &first, BPF_NOEXIST) == 0) {
+			__sync_fetch_and_add(used, 1);
+			return 1;
+		}
 	}
 	return 0;
 }
 
 static __noinline int account_overflow(struct __sk_buff *skb, const struct packet *packet)
 {
-	__u32 generation = READ_ONCE(control.overflow_generation) & 1;
-	int added = generation ? add_overflow(&overflow_1, packet) : add_overflow(&overflow_0, packet);
+	int added = READ_ONCE(control.overflow_generation) & 1
+			? add_overflow(&overflow_1, &control.overflow_used[1], packet)
+			: add_overflow(&overflow_0, &control.overflow_used[0], packet);
 
-	if (added == 2)
-		__sync_fetch_and_add(&control.overflow_used[generation], 1);
 	if (!added)
 		note(skb, packet, LOST_TABLE_FULL);
 	return 0;

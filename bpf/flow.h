@@ -81,6 +81,7 @@ enum ledger_reason {
 	FILTERED_PROTOCOL,
 	FILTERED_NOT_IP,
 	FILTERED_COUNTED_ELSEWHERE,
+	FILTERED_DIRECTION,
 	LOST_TABLE_FULL,
 	LOST_MALFORMED,
 	LEDGER_REASONS
@@ -98,8 +99,11 @@ struct ledger_row {
 struct device {
 	__u32 ifindex;
 	__u16 ledger_row;
-	__u16 covered; /* 1: what comes in here is counted, so that its forwarding is not */
+	__u8 covered; /* 1: what comes in here is counted, so that its forwarding is not */
+	__u8 counted; /* bit per enum flow_direction; read by the packet socket's program, which sees every device */
 };
+#define DEVICE_COUNTED 3
+#define DEVICE_STARTS_AT_IP 4 /* also in `counted` */
 FLOW_ASSERT(sizeof(struct device) == 8, "device");
 #define DEVICE_SLOTS 65536
 

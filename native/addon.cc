@@ -3,6 +3,8 @@
 
 #include <linux/if.h>
 
+#include "clsact_hooks.h"
+#include "conversions.h"
 #include "javascript.h"
 #include "kernel_table.h"
 #include "link_watch.h"
@@ -36,11 +38,18 @@ Napi::Value interfaces(const Napi::CallbackInfo &info)
 	return result;
 }
 
+// removeLeftFilters() -> array of places
+Napi::Value remove_left(const Napi::CallbackInfo &info)
+{
+	return text_array(info.Env(), with_errors(info.Env(), remove_left_filters));
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports)
 {
 	KernelTable::define(env);
 	exports.Set("open", Napi::Function::New(env, KernelTable::open, "open"));
 	exports.Set("listInterfaces", Napi::Function::New(env, interfaces, "listInterfaces"));
+	exports.Set("removeLeftFilters", Napi::Function::New(env, remove_left, "removeLeftFilters"));
 	exports.Set("watchInterfaces", Napi::Function::New(env, LinkWatch::start, "watchInterfaces"));
 	return exports;
 }

@@ -7,11 +7,17 @@ const statusOf = (...bits: number[]) => {
 };
 
 test('names the capabilities that are not effective', (t) => {
-  t.deepEqual(missingCapabilities(statusOf()), ['CAP_BPF', 'CAP_NET_ADMIN', 'CAP_PERFMON']);
-  t.deepEqual(missingCapabilities(statusOf(12, 39)), ['CAP_PERFMON']);
-  t.deepEqual(missingCapabilities(statusOf(12, 38, 39)), []);
+  t.deepEqual(missingCapabilities('tc', statusOf()), ['CAP_BPF', 'CAP_NET_ADMIN', 'CAP_PERFMON']);
+  t.deepEqual(missingCapabilities('tc', statusOf(12, 39)), ['CAP_PERFMON']);
+  t.deepEqual(missingCapabilities('tc', statusOf(12, 38, 39)), []);
 });
 
-test('CAP_SYS_ADMIN stands for all of them', (t) => {
-  t.deepEqual(missingCapabilities(statusOf(21)), []);
+test('a packet socket needs fewer, and one of its own', (t) => {
+  t.deepEqual(missingCapabilities('socket_filter', statusOf()), ['CAP_BPF', 'CAP_NET_RAW']);
+  t.deepEqual(missingCapabilities('socket_filter', statusOf(13, 39)), []);
+});
+
+test('CAP_SYS_ADMIN stands for all of them but CAP_NET_RAW', (t) => {
+  t.deepEqual(missingCapabilities('socket_filter', statusOf(21)), ['CAP_NET_RAW']);
+  t.deepEqual(missingCapabilities('tc', statusOf(21)), []);
 });

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "../bpf/flow.h"
@@ -49,6 +50,14 @@ inline Columns columns_of(const Napi::Object &columns)
 	};
 }
 
+inline Napi::Array text_array(Napi::Env env, const std::vector<std::string> &texts)
+{
+	Napi::Array array = Napi::Array::New(env, texts.size());
+	for (size_t i = 0; i < texts.size(); i++)
+		array.Set(static_cast<uint32_t>(i), texts[i]);
+	return array;
+}
+
 inline Napi::Object amount_object(Napi::Env env, const flow_amount &amount)
 {
 	Napi::Object object = Napi::Object::New(env);
@@ -69,6 +78,7 @@ inline Napi::Object ledger_object(Napi::Env env, const LedgerEntry &entry)
 	filtered.Set("protocol", amount(FILTERED_PROTOCOL));
 	filtered.Set("not_ip", amount(FILTERED_NOT_IP));
 	filtered.Set("counted_elsewhere", amount(FILTERED_COUNTED_ELSEWHERE));
+	filtered.Set("direction", amount(FILTERED_DIRECTION));
 	lost.Set("table_full", amount(LOST_TABLE_FULL));
 	lost.Set("malformed", amount(LOST_MALFORMED));
 	row.Set("iface", entry.iface);
@@ -94,8 +104,10 @@ inline Napi::Value collection_object(Napi::Env env, const std::vector<Address> &
 	Napi::Array sums = Napi::Array::New(env);
 	for (const auto &[place, amount] : window.sums) {
 		Napi::Object sum = amount_object(env, amount);
-		sum.Set("iface", place >> 1);
-		sum.Set("direction", direction_name(place & 1));
+		sum.Set("iface", place.iface);
+		sum.Set("direction", direction_name(place.direction));
+		if (place.disposition != LEAVES)
+			sum.Set("leftOut", place.disposition == LEFT_OUT_SELF ? "self" : "tunnel");
 		sums.Set(sums.Length(), sum);
 	}
 	Napi::Array ledger = Napi::Array::New(env);

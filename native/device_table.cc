@@ -20,6 +20,11 @@ constexpr uint16_t iface_of(uint32_t ifindex)
 	return static_cast<uint16_t>(ifindex & (DEVICE_SLOTS - 1));
 }
 
+constexpr uint8_t bit_of(flow_direction direction)
+{
+	return static_cast<uint8_t>(1u << direction);
+}
+
 bool differ(const ledger_row &left, const ledger_row &right)
 {
 	return std::memcmp(&left, &right, sizeof(left)) != 0;
@@ -34,7 +39,7 @@ DeviceTable::DeviceTable(int devices_descriptor, int ledger_descriptor)
 DeviceTable::Entry &DeviceTable::claim(uint32_t ifindex)
 {
 	Entry &entry = entries_[iface_of(ifindex)];
-	if (entry.ifindex != ifindex && (entry.attached || entry.covered))
+	if (entry.ifindex != ifindex && (entry.counted || entry.covered))
 		throw Failure("device " + std::to_string(ifindex), EEXIST,
 			      "device " + std::to_string(entry.ifindex) + " has the same lower 16 bits");
 	entry.ifindex = ifindex;
@@ -49,6 +54,7 @@ void DeviceTable::publish(uint16_t iface, const Entry &entry) const
 	    .ifindex = entry.ifindex,
 	    .ledger_row = account == accounts_.end() ? uint16_t{0} : account->second.row,
 	    .covered = entry.covered,
+	    .counted = static_cast<uint8_t>(entry.counted | (entry.frames_start_at_ip ? DEVICE_STARTS_AT_IP : 0)),
 	};
 	const uint32_t key = iface;
 	if (bpf_map_update_elem(devices_descriptor_, &key, &value, BPF_ANY))
@@ -58,7 +64,7 @@ void DeviceTable::publish(uint16_t iface, const Entry &entry) const
 bool DeviceTable::attached(uint16_t iface) const
 {
 	const auto found = entries_.find(iface);
-	return found != entries_.end() && found->second.attached;
+	return found != entries_.end() && found->second.counted != 0;
 }
 
 // A row that was never used, else that of the device that went first.
@@ -91,24 +97,30 @@ void DeviceTable::give_row(uint16_t iface)
 	account.before_row = read_row(account.row);
 }
 
-void DeviceTable::add(uint32_t ifindex)
+bool DeviceTable::add(uint32_t ifindex, flow_direction direction, bool frames_start_at_ip)
 {
 	const std::lock_guard<std::mutex> guard(mutex_);
 	const uint16_t iface = iface_of(ifindex);
 	Entry &entry = claim(ifindex);
 	give_row(iface);
-	entry.attached = true;
+	const uint8_t before = entry.counted;
+	entry.counted |= bit_of(direction);
+	entry.frames_start_at_ip = frames_start_at_ip;
 	publish(iface, entry);
+	return entry.counted != before;
 }
 
-void DeviceTable::remove(uint32_t ifindex)
+void DeviceTable::remove(uint32_t ifindex, flow_direction direction)
 {
 	const std::lock_guard<std::mutex> guard(mutex_);
 	const uint16_t iface = iface_of(ifindex);
 	const auto found = entries_.find(iface);
-	if (found == entries_.end() || found->second.ifindex != ifindex || !found->second.attached)
+	if (found == entries_.end() || found->second.ifindex != ifindex || !(found->second.counted & bit_of(direction)))
 		return;
-	found->second.attached = false;
+	found->second.counted &= static_cast<uint8_t>(~bit_of(direction));
+	publish(iface, found->second);
+	if (found->second.counted)
+		return;
 	std::erase(removed_, iface);
 	removed_.push_back(iface);
 }

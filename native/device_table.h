@@ -27,10 +27,12 @@ class DeviceTable
       public:
 	DeviceTable(int devices_descriptor, int ledger_descriptor);
 
-	// Gives the device a ledger row. Throws Failure with EEXIST when another one has the same lower 16 bits.
-	void add(uint32_t ifindex);
-	// Frees the lower 16 bits for another device. Until one comes, programs that still run find this one.
-	void remove(uint32_t ifindex);
+	// Gives the device a ledger row and lets it count in this direction; false when it did already. Throws Failure
+	// with EEXIST when another one has the same lower 16 bits.
+	bool add(uint32_t ifindex, flow_direction direction, bool frames_start_at_ip);
+	// The last direction frees the lower 16 bits for another device. Until one comes, programs that still run find
+	// this one.
+	void remove(uint32_t ifindex, flow_direction direction);
 	// Replaces the whole set. Throws Failure with EEXIST as add() does; the set is then not complete.
 	void set_covered(const std::vector<uint32_t> &ifindexes);
 	// Both directions of every attached device; of those that were, what was not reported yet; and what came from
@@ -43,8 +45,9 @@ class DeviceTable
 	using Amounts = std::array<ledger_row, 2>; // by direction
 	struct Entry {
 		uint32_t ifindex = 0;
-		bool attached = false;
+		uint8_t counted = 0; // bit per flow_direction
 		bool covered = false;
+		bool frames_start_at_ip = false;
 	};
 	// Of one iface value, as long as the process lives.
 	struct Account {

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where programs hang: one tcx link an interface and direction. The links go with the process. Any call from any thread
-// at any time; attaching and detaching wait for the kernel's grace period, some 10 ms.
+// Where programs hang: on each interface and direction (tcx, or clsact where the kernel has no tcx), or on one packet
+// socket for all of them. One call at a time; attaching and detaching wait for the kernel's grace period, some 10 ms.
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <mutex>
+#include <memory>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "../bpf/flow.h"
-#include "file_descriptor.h"
+#include "loader.h"
 
 namespace weir
 {
@@ -18,30 +17,36 @@ namespace weir
 class Hooks
 {
       public:
-	// Puts the program before all others of the interface, so that it sees each packet whatever they decide.
-	// Throws Failure: EINVAL where the kernel has no tcx (before 6.6), ENODEV, EPERM.
-	void attach(int program_descriptor, uint32_t ifindex, const std::string &name, flow_direction direction);
-	// Nothing happens when it is not attached.
-	void detach(uint32_t ifindex, flow_direction direction);
-	void detach_all();
-	bool attached(uint32_t ifindex) const;
-
-      private:
-	// Detached by name before it is closed: a child process that has not got to its exec yet still holds it open.
-	class Link
-	{
-	      public:
-		explicit Link(int descriptor) : descriptor_(descriptor) {}
-		Link(Link &&) = default;
-		Link &operator=(Link &&) = default;
-		~Link();
-
-	      private:
-		FileDescriptor descriptor_;
-	};
-
-	mutable std::mutex mutex_; // never held during a call into the kernel
-	std::map<std::pair<uint32_t, flow_direction>, Link> links_;
+	virtual ~Hooks() = default;
+	// Lets the program see the packets of an interface in one direction. Returns who sees them first, and so may
+	// keep them from it. Throws Failure: ENODEV, EPERM, EEXIST when it is attached there already, EINVAL where the
+	// kernel has no such hook.
+	virtual std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction,
+						bool frames_start_at_ip) = 0;
+	// Nothing happens when it is not attached. Throws Failure when the kernel does not let go.
+	virtual void detach(uint32_t ifindex, flow_direction direction) = 0;
+	// Lets go of whatever it can.
+	virtual void detach_all() noexcept = 0;
+	// `tcx`, `tc` or `socket_filter`.
+	virtual const char *kind() const = 0;
 };
+
+enum class TrafficControl { either, tcx, clsact };
+
+// The hooks for the programs that were loaded. Of either, tcx is taken if the kernel lets a program hang there.
+std::unique_ptr<Hooks> make_hooks(const BpfObject &object, const LoadOptions &loaded, TrafficControl choice);
+
+inline const char *hook_name(flow_direction direction)
+{
+	return direction == FLOW_INGRESS ? "ingress" : "egress";
+}
+
+// The program for a direction of a device, by where its frames start.
+inline const char *program_for(flow_direction direction, bool frames_start_at_ip)
+{
+	if (frames_start_at_ip)
+		return direction == FLOW_INGRESS ? "network_ingress_l3" : "network_egress_l3";
+	return direction == FLOW_INGRESS ? "network_ingress" : "network_egress";
+}
 
 } // namespace weir

@@ -2,17 +2,19 @@
  * The only door to the native addon: checks arguments, turns failures into errors with a fix, and says the shapes and
  * units of what crosses. Long work (loading, scanning, freeing) runs off the event loop.
  *
- * long: the whole contract of the addon stands in one place.
+ * long: it is the one door, and most of it says shapes and units.
  */
 
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { WeirError } from '../core/errors.ts';
 import { integer, interfaceIndex, MAX_SLOTS } from './arguments.ts';
+import type { PacketSource } from './capabilities.ts';
 import { checkColumns, type FlowColumns } from './flow-columns.ts';
-import { nativeError } from './native-error.ts';
+import { nativeError, needCapabilities } from './native-error.ts';
 import { type InterfaceWatch, throttle } from './throttle.ts';
 
+export type { PacketSource } from './capabilities.ts';
 export { type FlowColumns, flowColumns } from './flow-columns.ts';
 export type { InterfaceWatch } from './throttle.ts';
 
@@ -38,6 +40,9 @@ export type HookDirection = 'ingress' | 'egress';
 /** What the frames of a device begin with. */
 export type FrameStart = 'ethernet' | 'ip';
 
+/** What programs hang on: a tcx link or a clsact filter an interface and direction, or one packet socket. */
+export type HookKind = 'tcx' | 'tc' | 'socket_filter';
+
 export interface KernelTableOptions {
   /** Flows that fit; slots are twice this, rounded up to a power of two. */
   readonly maxFlows: number;
@@ -47,6 +52,10 @@ export interface KernelTableOptions {
   readonly protocols?: readonly number[];
   /** Windows without a packet after which a slot is freed. Default 6; 1 while the table is more than half full. */
   readonly idleWindows?: number;
+  /** Default tc. */
+  readonly source?: PacketSource;
+  /** How `tc` programs are attached; default auto: tcx where the kernel has it. */
+  readonly trafficControl?: 'auto' | 'tcx' | 'tc';
   /** BPF object file; tests load one with a packet generator. */
   readonly objectPath?: string;
 }
@@ -61,8 +70,23 @@ export interface LedgerRow {
   /** Lower 16 bits of the interface index; 0 for what came from an interface that was never attached. */
   readonly iface: number;
   readonly direction: HookDirection;
-  readonly filtered: { readonly protocol: Amount; readonly not_ip: Amount; readonly counted_elsewhere: Amount };
+  readonly filtered: {
+    readonly protocol: Amount;
+    readonly not_ip: Amount;
+    readonly counted_elsewhere: Amount;
+    readonly direction: Amount;
+  };
   readonly lost: { readonly table_full: Amount; readonly malformed: Amount };
+}
+
+/** Why user space leaves a flow out: the agent's own connections, and what carries a tunnel. */
+export type LeftOut = 'self' | 'tunnel';
+
+export interface CollectedSum extends Amount {
+  readonly iface: number;
+  readonly direction: HookDirection;
+  /** Absent: of rows. Committed with them. */
+  readonly leftOut?: LeftOut;
 }
 
 export interface Collected {
@@ -72,8 +96,8 @@ export interface Collected {
   readonly complete: boolean;
   /** 16 bytes an address, IPv4 as ::ffff:a.b.c.d: endpoints first seen in this collect, in order of their codes. */
   readonly newEndpoints: Uint8Array;
-  /** Sums of the rows written, by interface and direction. */
-  readonly sums: readonly (Amount & { readonly iface: number; readonly direction: HookDirection })[];
+  /** Sums of the rows written, and of the flows that are left out instead, by interface and direction. */
+  readonly sums: readonly CollectedSum[];
   /** Of every attached interface; of those that were, what is not as in the collect before. */
   readonly ledger: readonly LedgerRow[];
   readonly slots: number;
@@ -86,15 +110,24 @@ export interface Collected {
 export interface KernelTable {
   /** Kernel ids of the loaded programs. */
   readonly programIds: Readonly<Record<string, number>>;
-  /** Attaches the program for such frames (default: ethernet); gone with the process. Throws interface/missing... */
-  attach(iface: { readonly index: number; readonly name: string }, direction: HookDirection, start?: FrameStart): void;
+  readonly hookKind: HookKind;
+  /**
+   * Counts on an interface with such frames (default: ethernet); ends with the process, but for `tc`: see
+   * removeLeftFilters. Returns the filters that see packets first, and may keep them from being counted. Throws
+   * interface/missing, kernel/permission...
+   */
+  attach(
+    iface: { readonly index: number; readonly name: string },
+    direction: HookDirection,
+    start?: FrameStart,
+  ): readonly string[];
   detach(index: number, direction: HookDirection): void;
   /** As `attach` and `detach`, which block for the kernel's grace period, some 10 ms each. One call after the other. */
   attachOffLoop(
     iface: { readonly index: number; readonly name: string },
     direction: HookDirection,
     start?: FrameStart,
-  ): Promise<void>;
+  ): Promise<readonly string[]>;
   detachOffLoop(index: number, direction: HookDirection): Promise<void>;
   /** Interfaces whose ingress is counted (or masters all of whose ports are): forwarded packets from them are not. */
   setCovered(indexes: readonly number[]): void;
@@ -123,16 +156,20 @@ interface Addon {
     initialSlots: number;
     protocols?: readonly number[];
     idleWindows: number;
+    source: PacketSource;
+    trafficControl: 'auto' | 'tcx' | 'tc';
   }): Promise<AddonTable>;
   listInterfaces(): NetworkInterface[];
+  removeLeftFilters(): string[];
   watchInterfaces(onChange: (gone: readonly number[]) => void): () => void;
 }
 
 interface AddonTable {
   programIds(): Record<string, number>;
-  attach(index: number, name: string, direction: HookDirection, framesStartAtIp: boolean): void;
+  hookKind(): HookKind;
+  attach(index: number, name: string, direction: HookDirection, framesStartAtIp: boolean): string[];
   detach(index: number, direction: HookDirection): void;
-  attachOffLoop(index: number, name: string, direction: HookDirection, framesStartAtIp: boolean): Promise<void>;
+  attachOffLoop(index: number, name: string, direction: HookDirection, framesStartAtIp: boolean): Promise<string[]>;
   detachOffLoop(index: number, direction: HookDirection): Promise<void>;
   setCovered(indexes: readonly number[]): void;
   rowBound(): number;
@@ -172,6 +209,14 @@ export function listInterfaces(): NetworkInterface[] {
 }
 
 /**
+ * Takes away the clsact filters that a run of Weir left behind when it was killed, with the clsact that it had put there
+ * for them; those of a run that is alive stay. Returns their places, such as `eth0 ingress`. Throws kernel/permission.
+ */
+export function removeLeftFilters(): readonly string[] {
+  return call(() => addon().removeLeftFilters());
+}
+
+/**
  * Calls back when interfaces of this process's network namespace came, went or changed, with the indexes that went away
  * (to be gone, or to come back as another interface). A burst is a few calls; when the kernel had to drop messages there
  * is a call all the same, without what they would have said. Does not keep the process alive. Throws kernel/call.
@@ -189,28 +234,32 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
   const initialSlots = integer('initialSlots', options.initialSlots ?? DEFAULT_INITIAL_SLOTS, 1, MAX_SLOTS);
   const idleWindows = integer('idleWindows', options.idleWindows ?? DEFAULT_IDLE_WINDOWS, 1, 1 << 20);
   for (const protocol of options.protocols ?? []) integer('protocols', protocol, 0, 255);
+  const source = options.source ?? 'tc';
   try {
+    needCapabilities(source);
     const table = await addon().open({
       objectPath: options.objectPath ?? OBJECT_PATH,
       maxSlots,
       initialSlots: Math.min(powerOfTwo(initialSlots), maxSlots),
       idleWindows,
+      source,
+      trafficControl: options.trafficControl ?? 'auto',
       ...(options.protocols === undefined ? {} : { protocols: options.protocols }),
     });
-    return kernelTable(table, maxSlots);
+    return kernelTable(table, maxSlots, source);
   } catch (error) {
-    throw nativeError(error);
+    throw nativeError(error, source);
   }
 }
 
 /** The addon's reader takes one call at a time; this keeps the order and refuses calls after close. */
-function kernelTable(table: AddonTable, maxSlots: number): KernelTable {
+function kernelTable(table: AddonTable, maxSlots: number, source: PacketSource): KernelTable {
   let last: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
   let newEpochDue = false;
   const whileOpen = <Result>(work: () => Result): Result => {
     if (closing !== undefined) throw new WeirError('native/argument', 'the kernel table is closed');
-    return call(work);
+    return call(work, source);
   };
   const inTurn = async <Result>(work: () => Promise<Result>): Promise<Result> => {
     whileOpen(() => undefined);
@@ -223,16 +272,15 @@ function kernelTable(table: AddonTable, maxSlots: number): KernelTable {
     try {
       return await turn;
     } catch (error) {
-      throw nativeError(error);
+      throw nativeError(error, source);
     }
   };
 
   return {
     programIds: call(() => table.programIds()),
+    hookKind: table.hookKind(),
     attach: (iface, direction, frameStart = 'ethernet') =>
-      whileOpen(() => {
-        table.attach(interfaceIndex(iface.index), iface.name, direction, frameStart === 'ip');
-      }),
+      whileOpen(() => table.attach(interfaceIndex(iface.index), iface.name, direction, frameStart === 'ip')),
     detach: (index, direction) => whileOpen(() => table.detach(interfaceIndex(index), direction)),
     attachOffLoop: (iface, direction, frameStart) =>
       inTurn(() => table.attachOffLoop(interfaceIndex(iface.index), iface.name, direction, frameStart === 'ip')),
@@ -260,11 +308,11 @@ function kernelTable(table: AddonTable, maxSlots: number): KernelTable {
   };
 }
 
-function call<Result>(work: () => Result): Result {
+function call<Result>(work: () => Result, source: PacketSource = 'tc'): Result {
   try {
     return work();
   } catch (error) {
-    throw nativeError(error);
+    throw nativeError(error, source);
   }
 }
 

@@ -22,12 +22,11 @@ Napi::FunctionReference &constructor_of(Napi::Env env)
 	return *constructor;
 }
 
-// The program for a direction of a device, by where its frames start.
-const char *program_for(flow_direction direction, bool frames_start_at_ip)
+TrafficControl traffic_control_of(const std::string &name)
 {
-	if (frames_start_at_ip)
-		return direction == FLOW_INGRESS ? "network_ingress_l3" : "network_egress_l3";
-	return direction == FLOW_INGRESS ? "network_ingress" : "network_egress";
+	if (name == "tcx")
+		return TrafficControl::tcx;
+	return name == "tc" ? TrafficControl::clsact : TrafficControl::either;
 }
 
 } // namespace
@@ -38,6 +37,7 @@ void KernelTable::define(Napi::Env env)
 	    DefineClass(env, "KernelTable",
 			{
 			    InstanceMethod<&KernelTable::program_ids>("programIds"),
+			    InstanceMethod<&KernelTable::hook_kind>("hookKind"),
 			    InstanceMethod<&KernelTable::attach>("attach"),
 			    InstanceMethod<&KernelTable::detach>("detach"),
 			    InstanceMethod<&KernelTable::attach_off_loop>("attachOffLoop"),
@@ -67,7 +67,10 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	    .max_slots = number_of(options, "maxSlots"),
 	    .initial_slots = number_of(options, "initialSlots"),
 	    .protocols = std::nullopt,
+	    .socket_filter = options.Get("source").As<Napi::String>().Utf8Value() == "socket_filter",
 	};
+	const TrafficControl traffic_control =
+	    traffic_control_of(options.Get("trafficControl").As<Napi::String>().Utf8Value());
 	if (options.Get("protocols").IsArray()) {
 		const Napi::Array protocols = options.Get("protocols").As<Napi::Array>();
 		load.protocols.emplace();
@@ -77,7 +80,10 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	}
 	const uint32_t idle_windows = number_of(options, "idleWindows");
 	return Work<std::shared_ptr<Loaded>>::start(
-	    info.Env(), options, [load, idle_windows] { return std::make_shared<Loaded>(load, idle_windows); },
+	    info.Env(), options,
+	    [load, idle_windows, traffic_control] {
+		    return std::make_shared<Loaded>(load, idle_windows, traffic_control);
+	    },
 	    [](Napi::Env env, std::shared_ptr<Loaded> &loaded) -> Napi::Value {
 		    return constructor_of(env).New({Napi::External<std::shared_ptr<Loaded>>::New(env, &loaded)});
 	    });
@@ -91,34 +97,39 @@ Napi::Value KernelTable::program_ids(const Napi::CallbackInfo &info)
 	return ids;
 }
 
-// attach(ifindex, name, direction, framesStartAtIp)
-void KernelTable::attach(const Napi::CallbackInfo &info)
+Napi::Value KernelTable::hook_kind(const Napi::CallbackInfo &info)
+{
+	return Napi::String::New(info.Env(), loaded_->hooks->kind());
+}
+
+// attach(ifindex, name, direction, framesStartAtIp) -> names of what sees packets first
+Napi::Value KernelTable::attach(const Napi::CallbackInfo &info)
 {
 	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
 	const std::string name = info[1].As<Napi::String>().Utf8Value();
-	with_errors(info.Env(),
-		    [&] { loaded_->attach(ifindex, name, direction_of(info[2]), info[3].As<Napi::Boolean>()); });
+	return text_array(info.Env(), with_errors(info.Env(), [&] {
+				  return loaded_->attach(ifindex, name, direction_of(info[2]),
+							 info[3].As<Napi::Boolean>());
+			  }));
 }
 
 // detach(ifindex, direction)
 void KernelTable::detach(const Napi::CallbackInfo &info)
 {
-	loaded_->detach(info[0].As<Napi::Number>().Uint32Value(), direction_of(info[1]));
+	with_errors(info.Env(),
+		    [&] { loaded_->detach(info[0].As<Napi::Number>().Uint32Value(), direction_of(info[1])); });
 }
 
-// attachOffLoop(ifindex, name, direction, framesStartAtIp) -> Promise
+// attachOffLoop(ifindex, name, direction, framesStartAtIp) -> Promise<names>
 Napi::Value KernelTable::attach_off_loop(const Napi::CallbackInfo &info)
 {
 	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
 	const std::string name = info[1].As<Napi::String>().Utf8Value();
-	return Work<bool>::start(
+	return Work<std::vector<std::string>>::start(
 	    info.Env(), info.This().As<Napi::Object>(),
 	    [loaded = loaded_, ifindex, name, direction = direction_of(info[2]),
-	     at_ip = info[3].As<Napi::Boolean>().Value()] {
-		    loaded->attach(ifindex, name, direction, at_ip);
-		    return true;
-	    },
-	    [](Napi::Env env, bool &) -> Napi::Value { return env.Undefined(); });
+	     at_ip = info[3].As<Napi::Boolean>().Value()] { return loaded->attach(ifindex, name, direction, at_ip); },
+	    [](Napi::Env env, std::vector<std::string> &ahead) -> Napi::Value { return text_array(env, ahead); });
 }
 
 // detachOffLoop(ifindex, direction) -> Promise
@@ -134,24 +145,25 @@ Napi::Value KernelTable::detach_off_loop(const Napi::CallbackInfo &info)
 	    [](Napi::Env env, bool &) -> Napi::Value { return env.Undefined(); });
 }
 
-void Loaded::attach(uint32_t ifindex, const std::string &name, flow_direction direction, bool frames_start_at_ip)
+std::vector<std::string> Loaded::attach(uint32_t ifindex, const std::string &name, flow_direction direction,
+					bool frames_start_at_ip)
 {
-	const char *program = program_for(direction, frames_start_at_ip);
-	devices.add(ifindex);
+	const std::lock_guard<std::mutex> guard(hooks_mutex);
+	const bool added = devices.add(ifindex, direction, frames_start_at_ip);
 	try {
-		hooks.attach(object.program_descriptor(program), ifindex, name, direction);
+		return hooks->attach(ifindex, name, direction, frames_start_at_ip);
 	} catch (...) {
-		if (!hooks.attached(ifindex))
-			devices.remove(ifindex);
+		if (added)
+			devices.remove(ifindex, direction);
 		throw;
 	}
 }
 
 void Loaded::detach(uint32_t ifindex, flow_direction direction)
 {
-	hooks.detach(ifindex, direction);
-	if (!hooks.attached(ifindex))
-		devices.remove(ifindex);
+	const std::lock_guard<std::mutex> guard(hooks_mutex);
+	hooks->detach(ifindex, direction);
+	devices.remove(ifindex, direction);
 }
 
 // setCovered(ifindexes)
@@ -218,7 +230,7 @@ Napi::Value KernelTable::settle(const Napi::CallbackInfo &info)
 // close() -> Promise: unloading unmaps and frees megabytes, so it is not for the event loop either.
 Napi::Value KernelTable::close(const Napi::CallbackInfo &info)
 {
-	loaded_->hooks.detach_all();
+	loaded_->hooks->detach_all();
 	return Work<bool>::start(
 	    info.Env(), info.This().As<Napi::Object>(),
 	    [loaded = std::exchange(loaded_, nullptr)]() mutable {

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "device_table.h"
 #include "flow_reader.h"
@@ -17,18 +19,22 @@ namespace weir
 
 // What is loaded; shared with work that is under way, so that closing never pulls it away.
 struct Loaded {
-	Loaded(const LoadOptions &options, uint32_t idle_windows)
+	Loaded(const LoadOptions &options, uint32_t idle_windows, TrafficControl traffic_control)
 	    : object(options), reader(object, options.max_slots, idle_windows),
-	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger"))
+	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger")),
+	      hooks(make_hooks(object, options, traffic_control))
 	{
 	}
-	void attach(uint32_t ifindex, const std::string &name, flow_direction direction, bool frames_start_at_ip);
+	// Returns what sees packets first.
+	std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction,
+					bool frames_start_at_ip);
 	void detach(uint32_t ifindex, flow_direction direction);
 
 	BpfObject object;
 	FlowReader reader;
 	DeviceTable devices;
-	Hooks hooks;
+	std::mutex hooks_mutex;
+	std::unique_ptr<Hooks> hooks;
 };
 
 class KernelTable : public Napi::ObjectWrap<KernelTable>
@@ -41,7 +47,8 @@ class KernelTable : public Napi::ObjectWrap<KernelTable>
 
       private:
 	Napi::Value program_ids(const Napi::CallbackInfo &info);
-	void attach(const Napi::CallbackInfo &info);
+	Napi::Value hook_kind(const Napi::CallbackInfo &info);
+	Napi::Value attach(const Napi::CallbackInfo &info);
 	void detach(const Napi::CallbackInfo &info);
 	Napi::Value attach_off_loop(const Napi::CallbackInfo &info);
 	Napi::Value detach_off_loop(const Napi::CallbackInfo &info);

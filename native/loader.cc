@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader.h"
 
-#include <cstdarg>
-#include <cstdio>
 #include <cstdlib>
-#include <mutex>
-#include <new>
 
 #include <bpf/bpf.h>
 #include <fcntl.h>
@@ -13,56 +9,13 @@
 
 #include "../bpf/flow.h"
 #include "failure.h"
+#include "libbpf_log.h"
 
 namespace weir
 {
 
 namespace
 {
-
-std::mutex load_mutex;
-// Where libbpf's text of this thread goes.
-thread_local std::string *load_log = nullptr;
-
-// libbpf is C: nothing may be thrown through it.
-int keep_log(libbpf_print_level level, const char *format, va_list arguments) noexcept
-{
-	if (level == LIBBPF_DEBUG || load_log == nullptr)
-		return 0;
-	char *text = nullptr;
-	const int length = ::vasprintf(&text, format, arguments);
-	if (length < 0)
-		return 0;
-	try {
-		load_log->append(text, static_cast<size_t>(length));
-	} catch (const std::bad_alloc &) {
-		load_log = nullptr; // the text ends here
-	}
-	std::free(text);
-	return 0;
-}
-
-// libbpf has one print callback for the process, and this addon may be unloaded before libbpf is: loads take turns, and
-// each puts back what was there.
-class LogKeeper
-{
-      public:
-	explicit LogKeeper(std::string &log) : guard_(load_mutex), previous_(libbpf_set_print(keep_log))
-	{
-		load_log = &log;
-	}
-	~LogKeeper()
-	{
-		load_log = nullptr;
-		libbpf_set_print(previous_);
-	}
-	LogKeeper(const LogKeeper &) = delete;
-	LogKeeper &operator=(const LogKeeper &) = delete;
-
-      private:
-	const std::lock_guard<std::mutex> guard_;
-	const libbpf_print_fn_t previous_;
-};
 
 std::string last_lines(const std::string &text, int count)
 {
@@ -124,11 +77,17 @@ void size_maps(bpf_object *object, uint32_t slots)
 BpfObject::BpfObject(const LoadOptions &options)
 {
 	std::string log;
-	const LogKeeper keeper(log);
+	const LibbpfLog keeper(log);
 
 	object_.reset(bpf_object__open_file(options.object_path.c_str(), nullptr));
 	if (!object_)
 		throw Failure("bpf_object__open_file " + options.object_path, errno, log);
+	bpf_program *program;
+	bpf_object__for_each_program(program, object_.get())
+	{
+		const bool is_socket_filter = bpf_program__type(program) == BPF_PROG_TYPE_SOCKET_FILTER;
+		bpf_program__set_autoload(program, is_socket_filter == options.socket_filter);
+	}
 	size_maps(object_.get(), options.max_slots);
 
 	auto *settings = globals_of<flow_settings>(object_.get(), ".rodata.settings");
@@ -172,6 +131,8 @@ std::map<std::string, uint32_t> BpfObject::program_ids() const
 	bpf_program *program;
 	bpf_object__for_each_program(program, object_.get())
 	{
+		if (!bpf_program__autoload(program))
+			continue;
 		bpf_prog_info info = {};
 		uint32_t bytes = sizeof(info);
 		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes))

@@ -19,6 +19,7 @@ struct LoadOptions {
 	uint32_t max_slots;	// a power of two
 	uint32_t initial_slots; // a power of two, at most max_slots
 	std::optional<std::vector<uint8_t>> protocols;
+	bool socket_filter = false; // loads the program of packet sockets, not those of interfaces
 };
 
 class BpfObject
@@ -29,7 +30,7 @@ class BpfObject
 
 	int map_descriptor(const char *name) const;
 	int program_descriptor(const char *name) const;
-	// Kernel ids of all programs, by name.
+	// Kernel ids of the programs that were loaded, by name.
 	std::map<std::string, uint32_t> program_ids() const;
 
       private:

@@ -3,14 +3,15 @@
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { type ErrorCode, WeirError } from '../core/errors.ts';
-import { type Capability, missingCapabilities, neededCapabilities } from './capabilities.ts';
+import { type Capability, missingCapabilities, neededCapabilities, type PacketSource } from './capabilities.ts';
 
 const { EPERM, EACCES, EINVAL, ENOENT, ENODEV, EEXIST, ENOSYS, EOPNOTSUPP, ENOMEM, EMFILE, ENFILE } = constants.errno;
 /** Of the kernel only, where a machine cannot translate a program; not in errno(3). */
 const ENOTSUPP = 524;
 
-/** Thrown by the addon: see native/async.h. */
-interface NativeFailure extends Error {
+/** What the addon throws (native/async.h), and what Node says of its own calls. */
+interface NativeFailure {
+  readonly message: string;
   readonly call: string;
   readonly errno: number;
   readonly detail: string;
@@ -25,17 +26,21 @@ interface Explanation {
   readonly detail?: string;
 }
 
-/** A WeirError stays as it is; anything else that is not the addon's is a bug and stays as it is, too. */
-export function nativeError(error: unknown): unknown {
-  if (!isNativeFailure(error)) return error;
-  const { code, fix, reason, detail = error.detail.trim() } = explain(error);
-  const name = error.errno > 0 ? ` (${getSystemErrorName(-error.errno)})` : '';
-  const what = `${error.message}${name}${reason === undefined ? '' : `: ${reason}`}`;
+/** A WeirError stays as it is; anything else that is neither the addon's nor a system call's is a bug and stays, too. */
+export function nativeError(error: unknown, source: PacketSource): unknown {
+  const failure = failureOf(error);
+  if (failure === undefined) return error;
+  const { code, fix, reason, detail = failure.detail.trim() } = explain(failure, source);
+  const name = failure.errno > 0 ? ` (${getSystemErrorName(-failure.errno)})` : '';
+  const what = `${failure.message}${name}${reason === undefined ? '' : `: ${reason}`}`;
   return new WeirError(code, detail === '' ? what : `${what}\n${detail}`, { fix, cause: error });
 }
 
-function isNativeFailure(error: unknown): error is NativeFailure {
-  return error instanceof Error && 'call' in error && 'errno' in error && 'detail' in error;
+function failureOf(error: unknown): NativeFailure | undefined {
+  if (!(error instanceof Error && 'errno' in error)) return;
+  if ('call' in error && 'detail' in error) return error as NativeFailure;
+  const { syscall: call, errno, message } = error as NodeJS.ErrnoException;
+  return call === undefined || errno === undefined ? undefined : { message, call, errno: -errno, detail: '' };
 }
 
 /** What a call ran out of, whichever it was. */
@@ -45,16 +50,14 @@ const shortages: ReadonlyMap<number, string> = new Map([
   [ENFILE, 'let the system open more files: sysctl fs.file-max'],
 ]);
 
-function explain({ call, errno, detail }: NativeFailure): Explanation {
+function explain({ call, errno, detail }: NativeFailure, source: PacketSource): Explanation {
   // First, since without a free descriptor the capabilities cannot be read.
   const shortage = shortages.get(errno);
   if (shortage !== undefined) return { code: 'kernel/call', fix: shortage };
-  const missing = missingCapabilities();
-  // Without CAP_PERFMON the verifier refuses arithmetic on pointers, as if the program were wrong. A file that cannot be
-  // opened has nothing to do with capabilities.
-  const verifier = call.startsWith('bpf_prog_load') && !missing.includes('CAP_PERFMON');
-  const refused = errno === EACCES && !verifier && !call.startsWith('bpf_object__open_file');
-  if (errno === EPERM || refused) return explainPermission(missing, detail);
+  // The verifier says EACCES too, of a program that it refuses; and a file that cannot be opened has nothing to do with
+  // capabilities.
+  const refused = errno === EACCES && !/^(bpf_prog_load|bpf_object__open_file)/.test(call);
+  if (errno === EPERM || refused) return explainPermission(source, detail);
   if (call.startsWith('bpf_object__open_file') || call.startsWith('map ') || call.startsWith('program ')) {
     return { code: 'native/object', fix: 'build it with `npm run build:bpf`' };
   }
@@ -63,40 +66,64 @@ function explain({ call, errno, detail }: NativeFailure): Explanation {
       ? { code: 'interface/conflict', fix: 'exclude one of the two with `exclude_interfaces`' }
       : { code: 'kernel/call', fix: 'narrow down `interfaces`' };
   }
-  if (call.startsWith('bpf_link_create')) return explainAttach(errno);
+  if (/^(bpf_link_create|bpf_tc_|packet socket)/.test(call)) return explainAttach(call, errno);
   if (call.startsWith('bpf_prog_load')) {
     return { code: 'kernel/program-rejected', fix: 'report it with the log file and the kernel version (uname -r)' };
   }
   if (errno === EINVAL || errno === ENOSYS || errno === EOPNOTSUPP || errno === ENOTSUPP) {
-    return { code: 'kernel/unsupported', fix: 'Weir needs Linux 6.6 or later, built with CONFIG_BPF_SYSCALL' };
+    return { code: 'kernel/unsupported', fix: 'Weir needs Linux 5.15 or later, built with CONFIG_BPF_SYSCALL' };
   }
   return { code: 'kernel/call', fix: detail === '' ? 'see the error name in errno(3)' : 'see the text above' };
 }
 
 /** libbpf guesses at memory limits and kernel options here, so of its text only the name of the log file stays. */
-function explainPermission(missing: readonly Capability[], text: string): Explanation {
+function explainPermission(source: PacketSource, text: string): Explanation {
   const code = 'kernel/permission';
   const detail = text.split('\n').findLast((line) => line.startsWith('full log in ')) ?? '';
-  if (missing.length === 0) {
-    return {
-      code,
-      detail,
-      fix: 'every capability is there: seccomp, the kernel lockdown or a user namespace forbids it',
-    };
-  }
+  const missing = missingCapabilities(source);
+  if (missing.length > 0) return { code, detail, ...lacking(source, missing) };
+  return {
+    code,
+    detail,
+    fix: 'every capability is there: seccomp, the kernel lockdown or a user namespace forbids it',
+  };
+}
+
+/**
+ * Throws kernel/permission when this process may not load and attach the programs of a source as they are meant to run.
+ * Without CAP_PERFMON some kernels load them with barriers against speculation, and others refuse them: the answer is to
+ * be the same on all.
+ */
+export function needCapabilities(source: PacketSource): void {
+  const missing = missingCapabilities(source);
+  if (missing.length === 0) return;
+  const { reason, fix } = lacking(source, missing);
+  throw new WeirError('kernel/permission', reason, { fix });
+}
+
+function lacking(source: PacketSource, missing: readonly Capability[]): { reason: string; fix: string } {
   const fix =
     process.geteuid?.() === 0
       ? `give this process ${listed(missing)}, such as with --cap-add of the container`
-      : `run as root, or with ${listed(neededCapabilities)}`;
-  return { code, detail, fix, reason: `the process lacks ${listed(missing)}` };
+      : `run as root, or with ${listed(neededCapabilities[source])}`;
+  return { fix, reason: `the process lacks ${listed(missing)}` };
 }
 
 const listed = (names: readonly string[]) => new Intl.ListFormat('en-GB').format(names);
 
-function explainAttach(errno: number): Explanation {
+function explainAttach(call: string, errno: number): Explanation {
   if (errno === ENODEV || errno === ENOENT) {
     return { code: 'interface/missing', fix: 'the interface went away while it was attached: check `ip link`' };
   }
-  if (errno === EINVAL) return { code: 'kernel/unsupported', fix: 'attaching with tcx needs Linux 6.6 or later' };
+  if (errno === EINVAL && call.startsWith('bpf_link_create')) {
+    const fix =
+      'tcx needs Linux 6.6 or later: set traffic_control_backend: auto, which takes clsact where there is none';
+    return { code: 'kernel/unsupported', fix };
+  }
+  if (errno === EEXIST && call.startsWith('bpf_tc_hook_create')) {
+    const fix =
+      'see `tc qdisc show`: remove it (such as `ingress`), exclude the interface, or set source: socket_filter';
+    return { code: 'kernel/call', fix };
+  }
   return { code: 'kernel/call', fix: 'see `bpftool net` for what else is attached to the interface' };
 }

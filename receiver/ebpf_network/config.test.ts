@@ -33,6 +33,9 @@ test('an empty block takes every default', (t) => {
   );
   t.deepEqual(rest, {
     source: 'tc',
+    traffic_control_backend: 'auto',
+    deduper: 'first_come',
+    deduper_fc_ttl: 0,
     interfaces: [],
     protocols: [],
     exclude_protocols: [],
@@ -67,7 +70,10 @@ const refused: [Key, unknown, RegExp][] = [
   ['cache_max_flows', 2 ** 25, /must be at most 16777216/],
   ['interfaces', ['/eth(/'], /Invalid regular expression.*\| write a JavaScript regular expression/],
   ['interfaces', [''], /must not be empty/],
-  ['source', 'xdp', /unsupported value "xdp" \| one of tc/],
+  ['source', 'xdp', /unsupported value "xdp" \| one of tc, socket_filter, auto/],
+  ['traffic_control_backend', 'xdp', /unsupported value "xdp" \| one of auto, tcx, tc/],
+  ['deduper', 'last_come', /unsupported value "last_come" \| one of first_come, none/],
+  ['deduper_fc_ttl', '5', /missing unit/],
   ['direction', 'up', /unsupported value "up" \| one of ingress, egress, both/],
   ['agent_ip', '10.0.0', /invalid IP address "10.0.0"/],
   ['agent_ip_iface', 'eth0', /unsupported value "eth0" \| one of external, local, name:eth0/],

@@ -9,13 +9,17 @@ import { protocolNames, protocolNumber } from '../../core/table/protocols.ts';
 import { type NamePattern, parseNamePattern } from './name-pattern.ts';
 
 export interface EbpfNetworkConfig {
-  readonly source: 'tc';
+  readonly source: 'tc' | 'socket_filter' | 'auto';
+  readonly traffic_control_backend: 'auto' | 'tcx' | 'tc';
   readonly interfaces: readonly NamePattern[];
   readonly exclude_interfaces: readonly NamePattern[];
   /** IP protocol numbers. */
   readonly protocols: readonly number[];
   readonly exclude_protocols: readonly number[];
   readonly direction: 'ingress' | 'egress' | 'both';
+  readonly deduper: 'first_come' | 'none';
+  /** Milliseconds; decides nothing. */
+  readonly deduper_fc_ttl: number;
   readonly cache_max_flows: number;
   /** Milliseconds. */
   readonly cache_active_timeout: number;
@@ -134,9 +138,14 @@ const agentInterface: Format<string> = Object.assign(
 
 export const schema: ConfigSchema<EbpfNetworkConfig> = {
   source: {
-    doc: 'How packets are seen: `tc`, programs at the ingress and egress of each interface.',
-    format: oneOf('tc'),
+    doc: 'How packets are seen: `tc`, programs at the ingress and egress of each interface; `socket_filter`, one packet socket; `auto`, the socket only where `tc` cannot attach.',
+    format: oneOf('tc', 'socket_filter', 'auto'),
     default: 'tc',
+  },
+  traffic_control_backend: {
+    doc: 'How `tc` attaches: `tcx` (Linux 6.6 and later), `tc` (clsact filters), or `auto`: clsact only where the kernel has no tcx.',
+    format: oneOf('auto', 'tcx', 'tc'),
+    default: 'auto',
   },
   interfaces: {
     doc: 'Interfaces to count on, exact names or `/regular expressions/`; empty: every leaf device.',
@@ -158,6 +167,16 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     doc: 'Count packets that enter an interface (`ingress`), leave it (`egress`), or `both`.',
     format: oneOf('ingress', 'egress', 'both'),
     default: 'both',
+  },
+  deduper: {
+    doc: 'Count each packet once on this host (`first_come`), or at every interface that it crosses (`none`): bridges, VLANs and both directions too, and `iface` and `iface.direction` are selected by default.',
+    format: oneOf('first_come', 'none'),
+    default: 'first_come',
+  },
+  deduper_fc_ttl: {
+    doc: 'Accepted from Beyla, decides nothing: counting once needs no cache that could forget.',
+    format: duration,
+    default: '0s',
   },
   cache_max_flows: {
     doc: 'Flows that fit into the kernel table, which starts small and grows to this; rounded up to a power of two.',

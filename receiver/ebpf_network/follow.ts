@@ -98,7 +98,7 @@ export function createFollower(options: FollowerOptions): Follower {
         continue;
       }
       try {
-        if (direction === 'ingress') publish([...published, iface.index]);
+        if (direction === 'ingress' && !rules.everyInterface) publish([...published, iface.index]);
         await hanging.attach(hook);
         attached.push(hook);
       } catch (error) {
@@ -106,7 +106,7 @@ export function createFollower(options: FollowerOptions): Follower {
         if (state === 'starting' && !isGone(error)) throw error;
       }
     }
-    publish(coveredBy(hanging.hooks(), all));
+    publish(coveredBy(hanging.hooks(), all, rules));
     if (state === 'following' && attached.length + detach.length > 0) {
       logger.info('Interfaces changed.', { attached: namesOf(attached), detached: namesOf(detach) });
     }
@@ -164,7 +164,11 @@ function createHanging({ table, names, ledger, coverage, logger }: FollowerOptio
       const { iface, direction, frameStart } = hook;
       names.set(keyOf(iface), iface.name);
       try {
-        await table.attachOffLoop(iface, direction, frameStart);
+        const filters = await table.attachOffLoop(iface, direction, frameStart);
+        if (filters.length > 0) {
+          const place = { interface: iface.name, direction, filters };
+          logger.warn('Filters of others see packets first: what they drop or redirect is not counted.', place);
+        }
       } catch (error) {
         forget(iface);
         throw error;

@@ -12,7 +12,12 @@ test('the ledger closes with everything that the kernel filtered and lost', asyn
   const row = (direction: LedgerRow['direction'], bytes: number): LedgerRow => ({
     iface: 2,
     direction,
-    filtered: { protocol: amount(bytes), not_ip: amount(2 * bytes), counted_elsewhere: amount(4 * bytes) },
+    filtered: {
+      protocol: amount(bytes),
+      not_ip: amount(2 * bytes),
+      counted_elsewhere: amount(4 * bytes),
+      direction: amount(0),
+    },
     lost: { table_full: amount(8 * bytes), malformed: amount(16 * bytes) },
   });
   table.ledger = [row('ingress', 100), row('egress', 200)];
@@ -91,4 +96,39 @@ test('an interface that cannot be attached stops the start and leaves nothing op
   t.is(table.calls.at(-1), 'close');
   await receiver.stop?.();
   t.is(table.calls.filter((call) => call === 'close').length, 1);
+});
+
+test('says what counts and why, who sees packets first, and what a killed run had left', async (t) => {
+  const { table, receiver, log } = setUp(undefined, { left: ['eth0 egress'], direction: 'ingress' });
+  table.hookKind = 'tc';
+  table.ahead = ['cil_from_netdev:[7] at preference 1'];
+  await receiver.start?.();
+  await receiver.stop?.();
+  const said = log.join('');
+  t.regex(said, /warn.*Removed the filters.*eth0 egress/);
+  t.regex(said, /warn.*Filters of others see packets first.*eth0.*ingress.*cil_from_netdev:\[7\] at preference 1/);
+  t.regex(said, /info.*Counting on interfaces.*tc with clsact.*the kernel has no tcx/);
+  t.notRegex(said, /deduper_fc_ttl/);
+});
+
+test('filters that a killed run left and that cannot be removed do not stop the start', async (t) => {
+  const { table, receiver, log } = setUp(undefined, { left: new WeirError('kernel/permission', 'EPERM') });
+  await receiver.start?.();
+  await receiver.stop?.();
+  t.regex(log.join(''), /warn.*Cannot remove filters that a run which was killed left.*EPERM/);
+  t.true(table.calls.includes('attach eth0 egress'));
+});
+
+test('with deduper: none nothing is covered and tables say that every interface counts', async (t) => {
+  const { table, clock, consumer, receiver, log } = setUp(undefined, { deduper: 'none', deduper_fc_ttl: 10_000 });
+  await receiver.start?.();
+  await clock.asleep();
+  table.count({ src: 1, dst: 2, bytes: 10, packets: 1 });
+  await receiver.stop?.();
+  t.false(table.calls.some((call) => call.startsWith('setCovered')));
+  t.deepEqual(
+    consumer.tables.map(({ everyInterface }) => everyInterface),
+    [true],
+  );
+  t.regex(log.join(''), /info.*deduper_fc_ttl decides nothing/);
 });

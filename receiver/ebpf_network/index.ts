@@ -10,6 +10,8 @@ import {
   listInterfaces,
   type NetworkInterface,
   openKernelTable,
+  type PacketSource,
+  removeLeftFilters,
   watchInterfaces,
 } from '../../native/index.ts';
 import { addressTowards, findAgentAddress } from './agent-address.ts';
@@ -21,11 +23,13 @@ import { InterfaceNames } from './interface-names.ts';
 import { type InterfaceSelection, nothingLeft, selectInterfaces } from './interfaces.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { agentResource, resourceSources } from './resource.ts';
+import { firstThatAttaches, sourceReason } from './source.ts';
 
 /** What the receiver takes from the host; tests give their own. */
 export interface Kernel {
   openKernelTable: typeof openKernelTable;
   listInterfaces(): readonly NetworkInterface[];
+  removeLeftFilters(): readonly string[];
   watchInterfaces(onChange: (gone: Iterable<number>) => void): InterfaceWatch;
   pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch;
   readInterfaceBytes(): Promise<InterfaceBytes>;
@@ -36,6 +40,7 @@ export interface Kernel {
 const kernel: Kernel = {
   openKernelTable,
   listInterfaces,
+  removeLeftFilters,
   watchInterfaces,
   pollInterfaces,
   readInterfaceBytes,
@@ -94,33 +99,52 @@ async function startCounting(
     include: config.interfaces,
     exclude: config.exclude_interfaces,
     direction: config.direction,
+    everyInterface: config.deduper === 'none',
     path: `receivers::${id}`,
   };
   let follower: Follower | undefined;
   // Before the first list, so that nothing falls between the two.
   const watch = watchWith(config, source, (gone) => follower?.look(gone));
-  let table: KernelTable | undefined;
   try {
     const all = source.listInterfaces();
     const selection = selectInterfaces(all, rules);
     const origin = await originOf(config, host);
     const protocols = countedProtocols(config);
-    table = await source.openKernelTable({
-      maxFlows: config.cache_max_flows,
-      ...(protocols === undefined ? {} : { protocols }),
-    });
     const names = new InterfaceNames(() => follower?.look([]));
     const ledger = createLedger({ receiver: id, metrics, interfaceNames: names.current });
     const { readInterfaceBytes } = source;
     const coverage = createCoverage({ receiver: id, ledger, metrics, logger, readInterfaceBytes });
     const intervalMs = config.cache_active_timeout;
-    const parts = { table, consumer, ledger, names, coverage, clock, logger, metrics };
-    const collector = createCollector({ receiver: id, ...parts, intervalMs, origin });
-    follower = createFollower({ receiver: id, rules, ...parts, listInterfaces: () => source.listInterfaces() });
-    // What changed in the meantime, it sees when it has started.
-    follower.look([]);
-    await follower.start(all, selection);
-    sayWhatIsCounted(host, selection, origin.agentAddress, () => nothingLeft(all, rules));
+    const count = async (packetSource: PacketSource) => {
+      const table = await source.openKernelTable({
+        source: packetSource,
+        trafficControl: config.traffic_control_backend,
+        maxFlows: config.cache_max_flows,
+        ...(protocols === undefined ? {} : { protocols }),
+      });
+      try {
+        const parts = { table, consumer, ledger, names, coverage, clock, logger, metrics };
+        const collector = createCollector({ receiver: id, ...parts, intervalMs, origin });
+        const following = createFollower({
+          receiver: id,
+          rules,
+          ...parts,
+          listInterfaces: () => source.listInterfaces(),
+        });
+        follower = following;
+        // What changed in the meantime, it sees when it has started.
+        following.look([]);
+        await following.start(all, selection);
+        return { table, collector, follower: following };
+      } catch (error) {
+        await table.close();
+        throw error;
+      }
+    };
+    sweep(source, logger);
+    const counting = await firstThatAttaches(config.source, count, logger);
+    const { collector } = counting;
+    sayWhatIsCounted(config, host, counting.table, selection, origin.agentAddress, () => nothingLeft(all, rules));
 
     const abort = new AbortController();
     const loop = collector.run(abort.signal);
@@ -128,10 +152,9 @@ async function startCounting(
       abort.abort();
       return loop;
     };
-    return { table, watch, follower, ledger, collector, endLoop };
+    return { ...counting, watch, ledger, endLoop };
   } catch (error) {
     watch.close();
-    await table?.close();
     throw error;
   }
 }
@@ -141,8 +164,11 @@ function watchWith(config: EbpfNetworkConfig, source: Kernel, look: (gone: Itera
   return source.watchInterfaces(look);
 }
 
+/** Says what is counted, by which source and why, and what is not. */
 function sayWhatIsCounted(
+  config: EbpfNetworkConfig,
   { logger }: Host,
+  { hookKind }: KernelTable,
   { attachments, unreadable }: InterfaceSelection,
   agentAddress: string | undefined,
   whyNothing: () => WeirError,
@@ -153,7 +179,16 @@ function sayWhatIsCounted(
     logger.warn('Not counting on interfaces of an unknown link type.', { interfaces: ofUnknownType });
   }
   const interfaces = namesOf(attachments.map(({ iface }) => iface));
-  logger.info('Counting on interfaces.', { interfaces, 'beyla.ip': agentAddress });
+  if (config.deduper_fc_ttl > 0) {
+    logger.info('deduper_fc_ttl decides nothing: counting each packet once needs no cache.');
+  }
+  const sources = { tcx: 'tc with tcx', tc: 'tc with clsact', socket_filter: 'socket_filter' } as const;
+  logger.info('Counting on interfaces.', {
+    source: sources[hookKind],
+    because: sourceReason(config, hookKind),
+    interfaces,
+    'beyla.ip': agentAddress,
+  });
   if (interfaces.length === 0) {
     logger.warn('Nothing is counted until an interface comes that fits.', { reason: whyNothing() });
   }
@@ -171,8 +206,19 @@ async function originOf(config: EbpfNetworkConfig, { id, logger, build }: Host):
     resource: agentResource(await resourceSources(id), logger),
     scope: { name: build.command, version: build.version },
     metricNames: config.metric_names,
+    everyInterface: config.deduper === 'none',
     agentAddress,
   };
+}
+
+/** A run that was killed leaves its clsact filters on the interfaces, where each packet still goes through them. */
+function sweep(source: Kernel, logger: Host['logger']): void {
+  try {
+    const places = source.removeLeftFilters();
+    if (places.length > 0) logger.warn('Removed the filters that a run which was killed had left.', { places });
+  } catch (error) {
+    logger.warn('Cannot remove filters that a run which was killed left: packets go through them in vain.', { error });
+  }
 }
 
 /** Detaches first, so that the last collect has every packet that was counted. */

@@ -1,3 +1,5 @@
+// long: the rule of which interfaces count is tested in one place, with and without deduplication.
+
 import test from 'ava';
 import { WeirError } from '../../core/errors.ts';
 import type { NetworkInterface } from '../../native/index.ts';
@@ -27,12 +29,19 @@ interface Wish {
   include?: string[];
   exclude?: string[];
   direction?: InterfaceRules['direction'];
+  everyInterface?: boolean;
 }
 
-const rules = ({ include = [], exclude = ['lo'], direction = 'both' }: Wish): InterfaceRules => ({
+const rules = ({
+  include = [],
+  exclude = ['lo'],
+  direction = 'both',
+  everyInterface = false,
+}: Wish): InterfaceRules => ({
   include: include.map(parseNamePattern),
   exclude: exclude.map(parseNamePattern),
   direction,
+  everyInterface,
   path: 'receivers::ebpf_network',
 });
 
@@ -126,6 +135,18 @@ const cases: [string, NetworkInterface[], Wish, string][] = [
     bonded,
     { include: ['bond0.10'] },
     'bond0.10:ingress,egress | covered 8 9',
+  ],
+  [
+    'takes bridges and VLANs too where every interface counts, both ways, and covers nothing',
+    bonded,
+    { everyInterface: true, exclude: [] },
+    'lo:ingress,egress eth0:ingress,egress eth1:ingress,egress bond0:ingress,egress bond0.10:ingress,egress br10:ingress,egress | covered',
+  ],
+  [
+    'honours exclusions and the direction where every interface counts',
+    node,
+    { everyInterface: true, exclude: ['lo', '/^veth/'], direction: 'ingress' },
+    'eth0:ingress cni0:ingress | covered',
   ],
   [
     'does not wait for an interface to be up',

@@ -13,6 +13,8 @@ export interface InterfaceRules {
   /** Wins over `include`. */
   readonly exclude: readonly NamePattern[];
   readonly direction: HookDirection | 'both';
+  /** Every interface counts what crosses it, in both directions: no packet is counted once only. */
+  readonly everyInterface: boolean;
   /** The receiver's path in the configuration, for errors: `receivers::ebpf_network`. */
   readonly path: string;
 }
@@ -83,15 +85,17 @@ export function chooseInterfaces(all: readonly NetworkInterface[], rules: Interf
   const named = all.filter(({ name }) => !isExcluded(name, rules) && matchesAny(rules.include, name));
   const wanted = named.filter((iface) => frameStartOf(iface) !== undefined);
   const unreadable = named.filter((iface) => frameStartOf(iface) === undefined);
-  const chosen = wanted.filter((iface) => isLeaf(iface) || standsAlone(iface, wanted, all, rules));
+  const chosen = wanted.filter(
+    (iface) => rules.everyInterface || isLeaf(iface) || standsAlone(iface, wanted, all, rules),
+  );
   const attachments = chosen
     .map((iface) => ({
       iface,
-      directions: directionsOf(iface, rules.direction),
+      directions: directionsOf(iface, rules),
       frameStart: frameStartOf(iface) ?? 'ethernet',
     }))
     .filter(({ directions }) => directions.length > 0);
-  return { attachments, covered: coveredBy(hooksOf(attachments), all), unreadable };
+  return { attachments, covered: coveredBy(hooksOf(attachments), all, rules), unreadable };
 }
 
 export const hooksOf = (attachments: readonly Attachment[]): Hook[] =>
@@ -134,13 +138,18 @@ function devicesBelow(iface: NetworkInterface, all: readonly NetworkInterface[])
 }
 
 /** A packet on the loopback leaves and enters by the same device: it is counted as it leaves. */
-function directionsOf({ loopback }: NetworkInterface, direction: InterfaceRules['direction']): HookDirection[] {
-  const both: HookDirection[] = loopback ? ['egress'] : ['ingress', 'egress'];
+function directionsOf({ loopback }: NetworkInterface, { direction, everyInterface }: InterfaceRules): HookDirection[] {
+  const both: HookDirection[] = loopback && !everyInterface ? ['egress'] : ['ingress', 'egress'];
   return both.filter((one) => direction === 'both' || direction === one);
 }
 
 /** Indexes of the devices whose packets are counted as they come in when the programs hang there. */
-export function coveredBy(hooks: readonly Hook[], all: readonly NetworkInterface[]): number[] {
+export function coveredBy(
+  hooks: readonly Hook[],
+  all: readonly NetworkInterface[],
+  { everyInterface }: InterfaceRules,
+): number[] {
+  if (everyInterface) return [];
   const covered = new Set<number>();
   for (const { iface, direction } of hooks) if (direction === 'ingress') covered.add(iface.index);
   const ports = Map.groupBy(all, ({ master }) => master);

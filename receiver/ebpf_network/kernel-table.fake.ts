@@ -25,6 +25,9 @@ const none: Amount = { bytes: 0, packets: 0 };
 
 export class FakeKernelTable implements KernelTable {
   readonly programIds = { ingress: 1, egress: 2 };
+  hookKind: KernelTable['hookKind'] = 'tcx';
+  /** What attach returns. */
+  ahead: readonly string[] = [];
   /** What was called, in order. */
   readonly calls: string[] = [];
   /** Thrown by the next call of that name. */
@@ -46,14 +49,15 @@ export class FakeKernelTable implements KernelTable {
     this.#flows.set(key, counted);
   }
 
-  attach(iface: { readonly name: string }, direction: HookDirection): void {
+  attach(iface: { readonly name: string }, direction: HookDirection): readonly string[] {
     this.#call('attach', `${iface.name} ${direction}`);
+    return this.ahead;
   }
   detach(index: number, direction: HookDirection): void {
     this.calls.push(`detach ${index} ${direction}`);
   }
-  async attachOffLoop(iface: { readonly name: string }, direction: HookDirection): Promise<void> {
-    this.attach(iface, direction);
+  async attachOffLoop(iface: { readonly name: string }, direction: HookDirection): Promise<readonly string[]> {
+    return this.attach(iface, direction);
   }
   async detachOffLoop(index: number, direction: HookDirection): Promise<void> {
     this.detach(index, direction);

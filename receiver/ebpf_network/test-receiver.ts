@@ -11,7 +11,7 @@ import type { InterfaceBytes } from './coverage.ts';
 import { createReceiver } from './index.ts';
 import { createFakeClock, createFakeConsumer, FakeKernelTable } from './kernel-table.fake.ts';
 
-const config: EbpfNetworkConfig = { ...decodeBlock(schema, undefined).config, agent_ip: '10.0.0.9' };
+const defaults: EbpfNetworkConfig = { ...decodeBlock(schema, undefined).config, agent_ip: '10.0.0.9' };
 export const eth0: NetworkInterface = {
   index: 2,
   name: 'eth0',
@@ -24,8 +24,12 @@ export const eth0: NetworkInterface = {
   linkType: 1,
 };
 
-/** `read` takes the place of reading `interfaceBytes`. */
-export function setUp(read?: () => Promise<InterfaceBytes>) {
+/** `read` takes the place of reading `interfaceBytes`; `left` is what a killed run left, or why it cannot be removed. */
+export function setUp(
+  read?: () => Promise<InterfaceBytes>,
+  { left = [], ...keys }: Partial<EbpfNetworkConfig> & { left?: readonly string[] | Error } = {},
+) {
+  const config = { ...defaults, ...keys };
   const table = new FakeKernelTable();
   const clock = createFakeClock();
   const consumer = createFakeConsumer();
@@ -46,6 +50,10 @@ export function setUp(read?: () => Promise<InterfaceBytes>) {
   const host = { id: 'ebpf_network', logger, metrics: registry, clock, build };
   const kernel = {
     openKernelTable: async () => table,
+    removeLeftFilters: () => {
+      if (left instanceof Error) throw left;
+      return left;
+    },
     listInterfaces: (): NetworkInterface[] => [...interfaces],
     watchInterfaces: (onChange: (gone: Iterable<number>) => void) => {
       changed = onChange;

@@ -155,9 +155,11 @@ test.serial('what was seen is what the interface counted, and every part of it i
     'eth0 ingress protocol': udp.request.segments + icmp.request.segments,
     'eth0 ingress not_ip': 5,
     'eth0 ingress counted_elsewhere': 0,
+    'eth0 ingress direction': 0,
     'eth0 egress protocol': icmp.response.segments,
     'eth0 egress not_ip': 0,
     'eth0 egress counted_elsewhere': 0,
+    'eth0 egress direction': 0,
   });
   t.like(placesOf('lost_bytes_total'), {
     'eth0 ingress table_full': 0,

@@ -1,7 +1,7 @@
 /** What the agent leaves behind: nothing, however it ends. */
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
 import {
   createNetworkNamespace,
@@ -14,9 +14,9 @@ import { runAgent, startAgent, until } from './agent.ts';
 
 test.after.always(removeNetworkNamespaces);
 
-const CONFIG = `
+const configWith = (keys: string) => `
 receivers:
-  ebpf_network: {cache_active_timeout: 200ms}
+  ebpf_network: {cache_active_timeout: 200ms${keys}}
 processors:
   attribute_select:
     select:
@@ -29,11 +29,13 @@ service:
   pipelines:
     metrics: {receivers: [ebpf_network], processors: [attribute_select, delta_to_cumulative], exporters: [debug]}
 `;
+const CONFIG = configWith('');
+const CLSACT = configWith(', traffic_control_backend: tc');
 
 /** What hangs on the namespace's interfaces, in the words of the two tools that show it. */
 function attached(namespace: NetworkNamespace): string {
   const filters = ['ingress', 'egress'].map((hook) => namespace.run('tc', 'filter', 'show', 'dev', 'eth0', hook));
-  return [namespace.run('bpftool', 'net', 'show'), ...filters].join('\n');
+  return [namespace.run('bpftool', 'net', 'show'), namespace.run('tc', 'qdisc', 'show'), ...filters].join('\n');
 }
 
 /**
@@ -119,4 +121,71 @@ test.serial('a signal during the start stops it, and nothing stays attached', as
   t.is((await ended).code, 0);
   t.false(held.some(exists));
   t.is(attached(server.namespace), before);
+});
+
+test.serial(
+  'clsact filters stand while the agent runs, and at its end they are gone, and clsact with them',
+  async (t) => {
+    const { client, server } = pair();
+    const before = attached(server.namespace);
+    const agent = await startAgent(server.namespace, CLSACT);
+    t.regex(agent.said(), /Counting on interfaces.*"tc with clsact".*"it is configured"/);
+    const filters = attached(server.namespace);
+    t.regex(filters, /qdisc clsact/);
+    for (const name of ['network_ingress', 'network_egress']) t.regex(filters, new RegExp(`pref 1 bpf.*${name}:`));
+
+    icmpEchoes({ client, server, family: 'ipv4', echoes: 10, payloadBytes: 56 });
+    const { code, stderr } = await agent.stop();
+    t.is(code, 0);
+    t.regex(stderr, /^ledger {2}eth0 {3}seen 1,960 B {2}20 pkt /m);
+    t.is(attached(server.namespace), before);
+  },
+);
+
+test.serial('filters of others keep their place: ours come next, the log names theirs, and only ours go', async (t) => {
+  const { client, server } = pair();
+  const tc = (...words: string[]) => server.namespace.run('tc', ...words);
+  tc('qdisc', 'add', 'dev', 'eth0', 'clsact');
+  for (const [hook, preference] of [
+    ['ingress', '1'],
+    ['ingress', '3'],
+    ['egress', '2'],
+  ] as const) {
+    const matchingNothing = ['bpf', 'bytecode', '1,6 0 0 0', 'flowid', '1:1'];
+    tc('filter', 'add', 'dev', 'eth0', hook, 'pref', preference, 'protocol', 'all', ...matchingNothing);
+  }
+  const before = attached(server.namespace);
+  const agent = await startAgent(server.namespace, CLSACT);
+  const now = attached(server.namespace);
+  t.regex(now, /pref 2 bpf.*network_ingress:/);
+  t.regex(now, /pref 1 bpf.*network_egress:/);
+  const warnings = agent.said().match(/^.*Filters of others see packets first.*$/gm) ?? [];
+  t.is(warnings.length, 1);
+  t.regex(warnings[0]!, /"ingress".*"bpf at preference 1"/);
+
+  icmpEchoes({ client, server, family: 'ipv4', echoes: 10, payloadBytes: 56 });
+  const { stderr } = await agent.stop();
+  t.regex(stderr, /^ledger {2}eth0 {3}seen 1,960 B {2}20 pkt /m);
+  t.is(attached(server.namespace), before);
+});
+
+test.serial('filters of a killed agent are removed by the next one, those of a living one are not', async (t) => {
+  const { client, server } = pair();
+  const before = attached(server.namespace);
+  const filters = () => attached(server.namespace).match(/handle 0x\S+ network_/g)?.length ?? 0;
+  const killed = await startAgent(server.namespace, CLSACT);
+  const living = await startAgent(server.namespace, CLSACT);
+  t.notRegex(living.said(), /Removed the filters/);
+  t.is(filters(), 4);
+
+  process.kill(killed.pid, 'SIGKILL');
+  await until('it is gone', () => !existsSync(`/proc/${killed.pid}`));
+  t.is(filters(), 4, 'the kernel does not remove filters');
+  const next = await startAgent(server.namespace, CONFIG);
+  t.regex(next.said(), /Removed the filters.*eth0 ingress.*eth0 egress/);
+  t.is(filters(), 2);
+
+  icmpEchoes({ client, server, family: 'ipv4', echoes: 10, payloadBytes: 56 });
+  for (const agent of [next, living]) t.regex((await agent.stop()).stderr, /^ledger {2}eth0 {3}seen 1,960 B /m);
+  t.is(attached(server.namespace), before, 'clsact, which the killed one had made, is gone with the last filter');
 });

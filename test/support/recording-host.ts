@@ -15,6 +15,8 @@ export interface RecordingHost extends Host {
   readonly log: LogEntry[];
   /** The value of a self-metric, with these labels as they are written or any; undefined when it was never set. */
   metric(name: string, labels?: string): number | undefined;
+  /** Every self-metric, as it is scraped. */
+  text(): string;
 }
 
 export function createRecordingHost(id: string, clock: Clock = systemClock): RecordingHost {
@@ -40,6 +42,7 @@ export function createRecordingHost(id: string, clock: Clock = systemClock): Rec
     clock,
     build: { command: 'weir', version: '0.1.0' },
     log,
+    text: () => metrics.text(),
     metric(name, labels = '.*') {
       const line = metrics.text().match(new RegExp(`^${name}(?:\\{${labels}\\})? (\\S+)$`, 'm'));
       return line?.[1] === undefined ? undefined : Number(line[1]);

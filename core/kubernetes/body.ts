@@ -42,6 +42,20 @@ export function createPageBuffer(): PageBuffer {
   };
 }
 
+export type PageTurns = <T>(work: (buffer: PageBuffer) => Promise<T>) => Promise<T>;
+
+/** One page at a time, in the order in which they are asked for: several resources share one buffer. */
+export function createPageTurns(): PageTurns {
+  const buffer = createPageBuffer();
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(() => work(buffer));
+    // Whoever asked has the failure; the next one begins all the same.
+    last = mine.catch(() => {});
+    return mine;
+  };
+}
+
 /** Calls back with each line that is not empty, without its end; what has no end when the body stops is dropped. */
 export function createLineSplitter(onLine: (line: Buffer) => void): (chunk: Buffer) => void {
   let parts: Buffer[] = [];

@@ -1,3 +1,5 @@
+// long: one server and store for all, and a test for each way to fail
+
 import test, { type ExecutionContext } from 'ava';
 import {
   type Fault,
@@ -10,7 +12,7 @@ import {
   statusBody,
 } from '../../test/support/kubernetes-api.ts';
 import { followCluster } from '../../test/support/kubernetes-harness.ts';
-import { node, pod } from '../../test/support/kubernetes-objects.ts';
+import { node, pod, service } from '../../test/support/kubernetes-objects.ts';
 import { createManualClock } from '../../test/support/manual-clock.ts';
 import { until } from '../../test/support/until.ts';
 import { PAGE_MS, PAGE_SILENCE_MS, WATCH_SILENCE_MS } from './follow.ts';
@@ -80,6 +82,25 @@ test('a version that is too old is a 410 in the stream: the list begins anew, an
   await comes('the deleted one is forgotten', () => nameAt('10.1.0.0') === undefined, 10_000);
   t.is(nameAt('10.1.0.1'), 'pod-1');
   t.false(said('warn').some((message) => message.includes('gone')));
+});
+
+test('what was deleted and made again under its name while nobody watched is the new one', async (t) => {
+  const before = (api: KubernetesApi) => {
+    api.put(node({ name: 'node-a', ips: ['192.168.0.1'] }));
+    api.put(service({ name: 'front', clusterIps: ['10.96.0.1'], ports: [{ port: 80, nodePort: 30_080 }] }));
+  };
+  const { api, comes, watched, store, nameAt, clock } = await open(t, { before });
+  await watched();
+  api.endWatches('reset');
+  for (const gone of [node({ name: 'node-a', ips: [] }), service({ name: 'front' })]) api.delete(gone);
+  before(api);
+  api.put(node({ name: 'node-a', ips: ['192.168.0.2'] }));
+  api.compact();
+  await comes('the new node is known', () => nameAt('192.168.0.2') === 'node-a');
+  const dialled = () => store.serviceAt('192.168.0.2', 30_080, 'TCP', Number(clock.nowNs() / 1_000_000n))?.name;
+  await comes('what is gone is forgotten', () => nameAt('192.168.0.1') === undefined, 10_000);
+  t.is(store.node('node-a')?.ip, '192.168.0.2');
+  t.is(dialled(), 'front');
 });
 
 test('a page that expired begins the list anew with larger pages', async (t) => {

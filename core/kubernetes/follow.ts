@@ -7,7 +7,7 @@
 import { type BackoffConfig, createBackoff } from '../queue/backoff.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { ApiClient } from './api-client.ts';
-import { createLineSplitter, type PageBuffer } from './body.ts';
+import { createLineSplitter, type PageTurns } from './body.ts';
 import { type FailureReason, failureOf, failureOfStatus, RequestFailure } from './failure.ts';
 import { list, object, readJson, text } from './json-scan.ts';
 import type { KubernetesRecord } from './objects.ts';
@@ -60,7 +60,7 @@ export interface FollowOptions<R extends KubernetesRecord> {
   readonly clock: Clock;
   readonly table: Pick<RecordTable<R>, 'beginList' | 'endList' | 'set' | 'delete'>;
   /** Runs one page at a time over all resources of a store, in this buffer. */
-  readonly page: <T>(work: (buffer: PageBuffer) => Promise<T>) => Promise<T>;
+  readonly page: PageTurns;
   readonly report: FollowReport;
   readonly backoff?: BackoffConfig;
 }

@@ -21,26 +21,29 @@ export interface ServicePorts {
 export function createServicePorts(nowMs: () => number): ServicePorts {
   /** By `TCP/30080`, which belongs to one Service in the whole cluster, and headless ones by `namespace/name`. */
   const index = createAddressIndex<ServiceName>();
-  const claims = new Map<string, Claim<ServiceName>>();
+  const claims = new Map<string, { readonly uid: string; readonly claim: Claim<ServiceName> }>();
 
   function close(key: string): void {
-    const claim = claims.get(key);
-    if (claim === undefined) return;
-    index.close(claim, nowMs(), nowMs());
+    const held = claims.get(key);
+    if (held === undefined) return;
+    index.close(held.claim, nowMs(), nowMs());
     claims.delete(key);
   }
 
   return {
     replace(before, after) {
       const kept = new Set(after === undefined ? [] : keysOf(after));
-      for (const key of before === undefined ? [] : keysOf(before)) if (!kept.has(key)) close(key);
+      for (const key of before === undefined ? [] : keysOf(before)) {
+        if (!kept.has(key) && claims.get(key)?.uid === before!.uid) close(key);
+      }
       if (after === undefined) return;
-      const { namespace, name } = after;
+      const { uid, namespace, name } = after;
       for (const key of kept) {
-        if (claims.get(key)?.holder.name === name && claims.get(key)?.holder.namespace === namespace) continue;
-        // A node port that another Service takes over before the end of the first was heard of.
+        if (claims.get(key)?.uid === uid) continue;
+        // Another Service had it whose end was not heard of yet.
         close(key);
-        claims.set(key, index.open(key, { namespace, name }, 0, before === undefined ? after.fromMs : nowMs()));
+        const claim = index.open(key, { namespace, name }, 0, before === undefined ? after.fromMs : nowMs());
+        claims.set(key, { uid, claim });
       }
     },
     dialled(records, port, protocol, timeMs) {

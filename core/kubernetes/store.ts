@@ -9,7 +9,7 @@ import type { MetricRegistry } from '../telemetry/metrics.ts';
 import { createAddressIndex } from './address-index.ts';
 import { addressKey } from './addresses.ts';
 import type { ApiClient } from './api-client.ts';
-import { createPageBuffer, type PageBuffer } from './body.ts';
+import { createPageTurns } from './body.ts';
 import { type ChangeFeed, createChangeFeeds } from './changes.ts';
 import { readClusterUid } from './cluster-uid.ts';
 import { type FollowOptions, follow } from './follow.ts';
@@ -120,15 +120,13 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
     ({ endedMs }) => endedMs,
   );
   const nodes = table<NodeRecord>('Node', (before, after) => {
-    if (before !== undefined && before.name !== after?.name) nodesByName.delete(before.name);
-    if (after !== undefined) nodesByName.set(after.name, after);
+    replaceByName(nodesByName, before, after);
     changes.node((after ?? before)!.name);
   });
   const services = table<ServiceRecord>('Service', servicePorts.replace);
   const slices = table<SliceRecord>('EndpointSlice', () => {});
   const namespaces = table<NamespaceRecord>('Namespace', (before, after) => {
-    if (before !== undefined && after === undefined) namespacesByName.delete(before.name);
-    if (after !== undefined) namespacesByName.set(after.name, after);
+    replaceByName(namespacesByName, before, after);
   });
   counted.sizes(() => ({ pods: pods.size, nodes: nodes.size, services: services.size, addresses: index.size }));
 
@@ -197,7 +195,7 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
     openChanges: () => changes.open(),
     async run(signal) {
       keepYoungGenerationSmall();
-      const page = createTurns(createPageBuffer());
+      const page = createPageTurns();
       const common = { client, clock, page, report: health };
       const followers: Promise<void>[] = [sweep(signal)];
       const start = <R extends KubernetesRecord>(
@@ -217,14 +215,14 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
   };
 }
 
-/** One after another, in the order in which they ask: pages of several resources share a buffer. */
-function createTurns(buffer: PageBuffer): FollowOptions<KubernetesRecord>['page'] {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const mine = last.then(() => work(buffer));
-    last = mine.catch(() => {});
-    return mine;
-  };
+/** The end of an object may be heard of after another took its name: a list says what is gone when it is over. */
+function replaceByName<R extends KubernetesRecord>(
+  map: Map<string, R>,
+  before: R | undefined,
+  after: R | undefined,
+): void {
+  if (after !== undefined) map.set(after.name, after);
+  else if (before !== undefined && map.get(before.name)?.uid === before.uid) map.delete(before.name);
 }
 
 /** Names of the collector's own processor where it has one. */

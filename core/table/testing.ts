@@ -1,6 +1,8 @@
 /** Builds tables for tests from plain rows, and reads points back as plain values. */
 
+import { parseAddress } from './address.ts';
 import type { AttributeColumn, AttributeValue } from './dictionary.ts';
+import { EndpointDimension } from './dimension.ts';
 import type { FlowTable, NamingPreset } from './flow-table.ts';
 import type { MetricTable } from './metric-table.ts';
 import type { Resource, Scope, TimeWindow } from './resource.ts';
@@ -12,7 +14,7 @@ export const SECOND_NS = 1_000_000_000n;
 export const testResource: Resource = { attributes: { 'service.name': 'weir' } };
 export const testScope: Scope = { name: 'weir', version: '0.1.0' };
 
-/** Attributes by name, and the two measures; an attribute that is undefined or missing is absent. */
+/** Attributes by name (an address that is no address stands for one made up), and the two measures; an attribute that is undefined or missing is absent. */
 export interface TestRow {
   readonly bytes: number;
   readonly packets: number;
@@ -30,6 +32,18 @@ export interface TestTableOptions {
 /** One a test: its dictionaries stay over the windows, as a receiver's do. */
 export function createTestTables(): (rows: readonly TestRow[], options?: TestTableOptions) => FlowTable {
   const dictionaries = new Map<string, ValueList>();
+  const endpoints = new EndpointDimension();
+  const endpointOf = new Map<AttributeValue | undefined, number>();
+
+  function endsOf(rows: readonly TestRow[], attribute: string): Uint32Array {
+    return Uint32Array.from(rows, ({ [attribute]: address }) => {
+      const known = endpointOf.get(address);
+      if (known !== undefined) return known;
+      endpointOf.set(address, endpoints.size);
+      endpoints.append(parseAddress(`${address}`) ?? parseAddress(`fd00::${endpoints.size.toString(16)}`)!);
+      return endpoints.size - 1;
+    });
+  }
 
   function dictionaryOf(attribute: string): ValueList {
     let dictionary = dictionaries.get(attribute);
@@ -56,6 +70,7 @@ export function createTestTables(): (rows: readonly TestRow[], options?: TestTab
       scope: testScope,
       metricNames: options.metricNames ?? ['beyla'],
       everyInterface: options.everyInterface ?? false,
+      ends: { endpoints, src: endsOf(rows, 'src.address'), dst: endsOf(rows, 'dst.address') },
       columns: new Map(columns.map((column) => [column.attribute, column])),
       measures: {
         bytes: Float64Array.from(rows, ({ bytes }) => bytes),

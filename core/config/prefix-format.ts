@@ -1,7 +1,7 @@
 /** Address ranges in a configuration: one of them, and what is wrong with a list in which one stands twice. */
 
-import { type Prefix, parsePrefix, prefixKey } from '../table/prefix.ts';
 import type { ConfigProblem } from '../component/define.ts';
+import { type Prefix, parsePrefix, prefixKey } from '../table/prefix.ts';
 import { wrongType } from './formats.ts';
 import { type Format, FormatError } from './schema.ts';
 

@@ -6,10 +6,12 @@ import otlpGrpc from './exporters/otlp_grpc/index.ts';
 import otlpHttp from './exporters/otlp_http/index.ts';
 import attributeSelect from './processors/attribute_select/index.ts';
 import deltaToCumulative from './processors/delta_to_cumulative/index.ts';
+import filter from './processors/filter/index.ts';
 import ebpfNetwork from './receiver/ebpf_network/index.ts';
 
 export const components: readonly Component[] = [
   ebpfNetwork,
+  filter,
   attributeSelect,
   deltaToCumulative,
   debug,

@@ -94,12 +94,14 @@ export interface ReceiverDefinition<Config> extends Definition<Config> {
   create(config: Config, host: Host, consumer: Consumer): Receiver;
 }
 
+export type TableKind = 'flows' | 'metrics' | 'both';
+
 export interface ProcessorDefinition<Config> extends Definition<Config> {
   /** Attributes that must be filled by what stands before it. */
   readonly needs: readonly string[];
   readonly adds: readonly string[];
-  /** Which kind of table it works on: checked against the order of the pipeline. */
-  readonly consumes: 'flows' | 'metrics' | 'both';
+  /** Which kind of table it works on, perhaps by its configuration: checked against the order of the pipeline. */
+  readonly consumes: TableKind | ((config: Config) => TableKind);
   /** What leaves it; attribute_select turns flows into metrics. */
   readonly produces: 'flows' | 'metrics' | 'same';
   create(config: Config, host: Host): Processor;

@@ -16,7 +16,7 @@ const patterns: readonly (readonly [Token['kind'] | 'space', RegExp])[] = [
   ['bytes', /0x[0-9a-fA-F]*/y],
   ['float', /\d*\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+/y],
   ['int', /\d+/y],
-  ['lowercase', /[a-z][a-z0-9_]*/y],
+  ['lowercase', /[a-z][a-zA-Z0-9_]*/y],
   ['uppercase', /[A-Z][a-zA-Z0-9_]*/y],
   ['sign', /==|!=|<=|>=|[<>()[\]{},.=:+\-*/]/y],
 ];

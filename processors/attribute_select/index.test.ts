@@ -151,9 +151,10 @@ test('an attribute without a name in the chosen preset is left out, with a warni
 test('the old name of a namespace has the values of the new one, and leaves beside it', (t) => {
   const { flows, warnings } = setUp({ select: { '*': { include: ['src.namespace', 'k8s.src.namespace'] } } });
   const named = { ...row, 'k8s.src.namespace': 'shop' };
-  t.deepEqual([...pointsOf(flows(createTestTables()([named]))[0]!)], [
-    ['[["k8s.src.namespace","shop"],["src.namespace","shop"]]', 60],
-  ]);
+  t.deepEqual(
+    [...pointsOf(flows(createTestTables()([named]))[0]!)],
+    [['[["k8s.src.namespace","shop"],["src.namespace","shop"]]', 60]],
+  );
   t.deepEqual(warnings, []);
 });
 

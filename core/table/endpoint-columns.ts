@@ -46,6 +46,8 @@ export function endpointValues(table: FlowTable, attribute: EndpointAttribute): 
 export interface LiveDimensions {
   /** To be told of the dimension of every table. */
   see(dimension: EndpointDimension): void;
+  /** Every dimension that has this address, with its endpoint. */
+  find(address: string): readonly (readonly [EndpointDimension, endpoint: number])[];
   /** The endpoint with this address is derived again with the next table, in every dimension that has it. */
   markDirty(address: string): void;
 }
@@ -54,6 +56,14 @@ export interface LiveDimensions {
 export function createLiveDimensions(): LiveDimensions {
   const known = new WeakSet<EndpointDimension>();
   let references: WeakRef<EndpointDimension>[] = [];
+
+  const find: LiveDimensions['find'] = (address) =>
+    references.flatMap((reference) => {
+      const dimension = reference.deref();
+      const endpoint = dimension?.endpointOf(address);
+      return dimension === undefined || endpoint === undefined ? [] : [[dimension, endpoint] as const];
+    });
+
   return {
     see(dimension) {
       if (known.has(dimension)) return;
@@ -61,12 +71,9 @@ export function createLiveDimensions(): LiveDimensions {
       references = references.filter((reference) => reference.deref() !== undefined);
       references.push(new WeakRef(dimension));
     },
+    find,
     markDirty(address) {
-      for (const reference of references) {
-        const dimension = reference.deref();
-        const endpoint = dimension?.endpointOf(address);
-        if (endpoint !== undefined) dimension?.markDirty(endpoint);
-      }
+      for (const [dimension, endpoint] of find(address)) dimension.markDirty(endpoint);
     },
   };
 }

@@ -50,7 +50,10 @@ export function createPrefixTable(prefixes: readonly Prefix[]): PrefixTable {
     let bits = ROOT_BITS;
     while (length > at + bits) {
       const entry = base + bitsAt(bytes, at, bits);
-      if (entries[entry]! < 0) entries[entry] = addNode(entries[entry]!);
+      if (entries[entry]! < 0) {
+        const node = addNode(entries[entry]!); // may replace `entries`
+        entries[entry] = node;
+      }
       base = entries[entry]!;
       at += bits;
       bits = STEP_BITS;

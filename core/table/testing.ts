@@ -1,8 +1,9 @@
 /** Builds tables for tests from plain rows, and reads points back as plain values. */
 
-import { parseAddress } from './address.ts';
-import type { AttributeColumn, AttributeValue } from './dictionary.ts';
+import { addressText, parseAddress } from './address.ts';
+import { ABSENT, type AttributeColumn, type AttributeValue } from './dictionary.ts';
 import { EndpointDimension } from './dimension.ts';
+import { createFlowTables } from './flow-columns.ts';
 import type { FlowTable, NamingPreset } from './flow-table.ts';
 import type { MetricTable } from './metric-table.ts';
 import type { Resource, Scope, TimeWindow } from './resource.ts';
@@ -78,6 +79,59 @@ export function createTestTables(): (rows: readonly TestRow[], options?: TestTab
       },
     };
   };
+}
+
+/** A TCP flow between two addresses. */
+export interface TestFlow {
+  readonly src: string;
+  readonly dst: string;
+  /** Default 1 of each. */
+  readonly bytes?: number;
+  readonly packets?: number;
+}
+
+/** One a test: tables as a receiver makes them, of one dimension that grows with their addresses. */
+export function createTestFlows(endpoints = new EndpointDimension()): (flows: readonly TestFlow[]) => FlowTable {
+  const toFlowTable = createFlowTables();
+  const endpointOf = (address: string) => {
+    const bytes = parseAddress(address);
+    if (bytes === undefined) throw new Error(`${address} is no address`);
+    const known = endpoints.endpointOf(addressText(bytes, 0));
+    if (known === undefined) endpoints.append(bytes);
+    return known ?? endpoints.size - 1;
+  };
+  return (flows) =>
+    toFlowTable({
+      rows: flows.length,
+      window: { startNs: 0n, endNs: 5n * SECOND_NS },
+      resource: testResource,
+      scope: testScope,
+      metricNames: ['beyla'],
+      interfaceNames: new Map(),
+      agentAddress: undefined,
+      flows: {
+        src: Uint32Array.from(flows, ({ src }) => endpointOf(src)),
+        dst: Uint32Array.from(flows, ({ dst }) => endpointOf(dst)),
+        srcPort: new Uint16Array(flows.length).fill(40_000),
+        dstPort: new Uint16Array(flows.length).fill(443),
+        transport: new Uint8Array(flows.length).fill(6),
+        direction: new Uint8Array(flows.length),
+        iface: new Uint16Array(flows.length),
+        initiator: new Uint8Array(flows.length).fill(1),
+        bytes: Float64Array.from(flows, ({ bytes = 1 }) => bytes),
+        packets: Float64Array.from(flows, ({ packets = 1 }) => packets),
+      },
+      endpoints,
+    });
+}
+
+/** One value a row; undefined where the table does not have the attribute, or the row. */
+export function valuesOf({ columns, rows: length }: FlowTable, attribute: string): (AttributeValue | undefined)[] {
+  const column = columns.get(attribute);
+  return Array.from({ length }, (_, row) => {
+    const code = column?.rows[row] ?? ABSENT;
+    return column?.dictionary.at(column.through === undefined ? code : (column.through[code] ?? ABSENT));
+  });
 }
 
 /** The attributes of a series that are present, as text: equal exactly when they are equal, in any index. */

@@ -24,7 +24,7 @@ const rangeSchema: ConfigSchema<Range> = {
 };
 
 /** What the addresses of a range get. */
-export const valueOf = ({ cidr, name }: Range): string => (name === '' ? cidr.text : name);
+export const nameOf = ({ cidr, name }: Range): string => (name === '' ? cidr.text : name);
 
 /** Each item is a range or `{cidr, name}`; one text with commas between ranges does too, for variables. */
 const ranges: Format<readonly Range[]> = Object.assign(

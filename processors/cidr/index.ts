@@ -4,7 +4,7 @@ import { defineProcessor, type Processor } from '../../core/component/define.ts'
 import { ADDRESS_BYTES } from '../../core/table/address.ts';
 import { withEndpointAttribute } from '../../core/table/endpoint-columns.ts';
 import { createPrefixTable } from '../../core/table/prefix-table.ts';
-import { type CidrConfig, problemsOf, schema, valueOf } from './config.ts';
+import { type CidrConfig, nameOf, problemsOf, schema } from './config.ts';
 
 export default defineProcessor<CidrConfig>({
   type: 'cidr',
@@ -23,13 +23,13 @@ function createProcessor(cidrs: CidrConfig['cidrs']): Processor {
   // As in Beyla: without ranges the attributes do not exist, and no default selection shows them.
   if (cidrs.length === 0) return { flows: (table) => [table] };
   const prefixes = createPrefixTable(cidrs.map(({ cidr }) => cidr));
-  const values = cidrs.map(valueOf);
+  const names = cidrs.map(nameOf);
   const key = {};
   return {
     flows(table) {
       const { endpoints } = table.ends;
       const column = endpoints.derive(key, (endpoint) => {
-        return values[prefixes.find(endpoints.addressBytes, endpoint * ADDRESS_BYTES)];
+        return names[prefixes.find(endpoints.addressBytes, endpoint * ADDRESS_BYTES)];
       });
       return [withEndpointAttribute(table, '{end}.cidr', column)];
     },

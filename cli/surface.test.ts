@@ -55,9 +55,9 @@ test('a component with an empty block has every default', async (t) => {
     '--config',
     `yaml:
 receivers: {ebpf_network: }
-processors: {attribute_select: , delta_to_cumulative: }
+processors: {filter: , attribute_select: , delta_to_cumulative: }
 exporters: {debug: , otlp_grpc: {endpoint: 'localhost:4317'}, otlp_http: {endpoint: 'http://localhost:4318'}}
-${pipeline('ebpf_network', 'attribute_select, delta_to_cumulative', 'debug, otlp_grpc, otlp_http')}`,
+${pipeline('ebpf_network', 'filter, attribute_select, delta_to_cumulative', 'debug, otlp_grpc, otlp_http')}`,
   );
   t.is(code, 0);
   const { receivers, processors, exporters } = parse(output);
@@ -81,6 +81,14 @@ ${pipeline('ebpf_network', 'attribute_select, delta_to_cumulative', 'debug, otlp
     metric_names: 'beyla',
   });
   t.deepEqual(processors, {
+    filter: {
+      network: {},
+      application: {},
+      stats: {},
+      metric_conditions: [],
+      metrics: { resource: [], metric: [], datapoint: [] },
+      error_mode: 'propagate',
+    },
     attribute_select: { select: {}, strict: true },
     delta_to_cumulative: { max_stale: '5m', max_streams: 100_000 },
   });

@@ -133,6 +133,8 @@ function createByCode<Facts>({ attributes: [attribute = ''], ask }: Question<Fac
     let known = remembered.get(dictionary) ?? new Uint8Array(FIRST_CODES);
     const judgeNew = (code: number): Verdict => {
       if (code === ABSENT) return ofAbsent;
+      const answer = known[code] ?? 0;
+      if (answer !== 0) return (answer - 1) as Verdict;
       const verdict = ask(rowOf(facts, () => dictionary.at(code)));
       if (code >= MAX_REMEMBERED) return verdict;
       if (code >= known.length) known = grown(known, code + 1);

@@ -1,5 +1,6 @@
 /** Parses an OTTL condition by recursive descent: or, and, not, comparison, sum, product, value. */
 
+import { bytesOf, intOf, unquoted } from './literals.ts';
 import {
   type ComparisonOperator,
   type Condition,
@@ -152,9 +153,9 @@ class Parser {
     const { kind, at } = token;
     if (kind === 'sign') return this.#signed();
     this.#position += 1;
-    if (kind === 'string') return { kind: 'literal', value: this.#unquoted(token), at };
-    if (kind === 'bytes') return { kind: 'literal', value: this.#bytes(token), at };
-    if (kind === 'int') return { kind: 'literal', value: this.#int(token, ''), at };
+    if (kind === 'string') return { kind: 'literal', value: unquoted(this.#text, token), at };
+    if (kind === 'bytes') return { kind: 'literal', value: bytesOf(this.#text, token), at };
+    if (kind === 'int') return { kind: 'literal', value: intOf(this.#text, token), at };
     if (kind === 'float') return { kind: 'literal', value: Number(token.text), at };
     if (kind === 'uppercase') return this.#next.text === '(' ? this.#call(token) : this.#enum(token);
     const constant = constants.get(token.text);
@@ -179,7 +180,7 @@ class Parser {
     const number = this.#tokens[this.#position + 1];
     if ((text === '-' || text === '+') && (number?.kind === 'int' || number?.kind === 'float')) {
       this.#position += 2;
-      const value = number.kind === 'int' ? this.#int(number, text) : Number(`${text}${number.text}`);
+      const value = number.kind === 'int' ? intOf(this.#text, number, text) : Number(`${text}${number.text}`);
       return { kind: 'literal', value, at };
     }
     throw this.#unexpected('a value');
@@ -200,7 +201,7 @@ class Parser {
     if (token.kind !== 'string') throw this.#unexpected('a key in double quotes');
     this.#position += 1;
     this.#expect(':');
-    return [this.#unquoted(token), this.#nested(() => this.#sum())];
+    return [unquoted(this.#text, token), this.#nested(() => this.#sum())];
   }
 
   #keys(): readonly Expression[] {
@@ -249,26 +250,5 @@ class Parser {
       message,
       'a condition asks and changes nothing: call a converter such as IsMatch',
     );
-  }
-
-  #unquoted({ text, at }: Token): string {
-    try {
-      return JSON.parse(text.replaceAll('\n', '\\n').replaceAll('\t', '\\t'));
-    } catch {
-      const fix = 'in a string write \\\\ for a backslash; known escapes are \\" \\\\ \\n \\t \\r \\uXXXX';
-      throw syntaxError(this.#text, at, `invalid quoted string ${text}`, fix);
-    }
-  }
-
-  #int({ text, at }: Token, sign: string): bigint {
-    const value = BigInt(text) * (sign === '-' ? -1n : 1n);
-    if (value === BigInt.asIntN(64, value)) return value;
-    throw syntaxError(this.#text, at, `${text} does not fit into 64 bits`);
-  }
-
-  #bytes({ text, at }: Token): Uint8Array {
-    const digits = text.slice(2);
-    if (digits.length % 2 === 0) return Uint8Array.from(Buffer.from(digits, 'hex'));
-    throw syntaxError(this.#text, at, `${text} has an odd number of hex digits`, 'write two digits a byte');
   }
 }

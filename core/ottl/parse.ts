@@ -157,7 +157,8 @@ class Parser {
     if (kind === 'bytes') return { kind: 'literal', value: bytesOf(this.#text, token), at };
     if (kind === 'int') return { kind: 'literal', value: intOf(this.#text, token), at };
     if (kind === 'float') return { kind: 'literal', value: Number(token.text), at };
-    if (kind === 'uppercase') return this.#next.text === '(' ? this.#call(token) : this.#enum(token);
+    if (kind === 'uppercase')
+      return this.#next.text === '(' ? this.#call(token) : { kind: 'enum', name: token.text, at };
     const constant = constants.get(token.text);
     if (constant !== undefined) return { kind: 'literal', value: constant, at };
     if (kind === 'lowercase' && this.#next.text === '(') throw this.#editor(token);
@@ -236,10 +237,6 @@ class Parser {
     }
     this.#position += 2;
     return { name: text, value: this.#nested(() => this.#sum()) };
-  }
-
-  #enum({ text: name, at }: Token): Expression {
-    return { kind: 'enum', name, at };
   }
 
   #editor({ text, at }: Token): OttlError {

@@ -79,6 +79,7 @@ ${pipeline('ebpf_network', 'filter, attribute_select, delta_to_cumulative', 'deb
     agent_ip_iface: 'external',
     agent_ip_type: 'any',
     metric_names: 'beyla',
+    features: ['network', 'network_flow_packets', 'network_inter_zone'],
   });
   t.deepEqual(processors, {
     filter: {
@@ -89,7 +90,7 @@ ${pipeline('ebpf_network', 'filter, attribute_select, delta_to_cumulative', 'deb
       metrics: { resource: [], metric: [], datapoint: [] },
       error_mode: 'propagate',
     },
-    attribute_select: { select: {}, strict: true },
+    attribute_select: { select: {}, allowed_attributes: [], strict: true, features: [], metric_names: '' },
     delta_to_cumulative: { max_stale: '5m', max_streams: 100_000 },
   });
   t.deepEqual(exporters, {

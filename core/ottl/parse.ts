@@ -170,8 +170,7 @@ class Parser {
   /** What begins with a sign: a parenthesis, a list, a map, a number with its sign. */
   #signed(): Expression {
     const { text, at } = this.#next;
-    if (text === '(') {
-      this.#position += 1;
+    if (this.#take('(')) {
       const inner = this.#nested(() => this.#sum());
       this.#expect(')');
       return inner;

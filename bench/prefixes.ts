@@ -20,8 +20,7 @@ function random(limit: number): number {
   return (state >>> 0) % limit;
 }
 
-const mask = (byte: number, at: number, length: number) =>
-  byte & (0xff00 >> Math.min(8, Math.max(0, length - 8 * at)));
+const mask = (byte: number, at: number, length: number) => byte & (0xff00 >> Math.min(8, Math.max(0, length - 8 * at)));
 
 /** Lengths as they are in use: mostly /24 and /16 to /28 of IPv4, /48 and /64 of IPv6 below a few /32. */
 function randomPrefix(ipv4: boolean): Prefix {

@@ -1,6 +1,6 @@
 /** Applies rules to the rows of a table: which rows stay, which go, and how much each rule took. */
 
-import { createJudge, FAILED, type Questions, type Rows, TRUE } from './row-verdicts.ts';
+import { createJudge, FAILED, FALSE, type Questions, type Rows } from './row-verdicts.ts';
 
 export interface Drops {
   /** Places of the rows, in order. */
@@ -19,6 +19,7 @@ export interface RuleCount {
 }
 
 const KEPT = 0;
+const DROPPED = 1;
 
 /** One a processor. Each rule says which rows go. */
 export function createDropper<Facts>(
@@ -39,16 +40,18 @@ export function createDropper<Facts>(
 function drop(verdicts: Uint8Array, fates: Uint8Array, measures: readonly Float64Array[]): RuleCount {
   let rows = 0;
   let failed = 0;
-  const sums = measures.map(() => 0);
+  const sums = new Float64Array(measures.length);
   for (let row = 0; row < verdicts.length; row++) {
     const verdict = verdicts[row]!;
-    if (verdict === TRUE && fates[row] === KEPT) {
-      fates[row] = 1;
+    if (verdict === FALSE) continue;
+    if (verdict === FAILED) failed += 1;
+    else if (fates[row] === KEPT) {
+      fates[row] = DROPPED;
       rows += 1;
       for (let m = 0; m < measures.length; m++) sums[m]! += measures[m]![row]!;
-    } else if (verdict === FAILED) failed += 1;
+    }
   }
-  return { rows, sums, failed };
+  return { rows, sums: [...sums], failed };
 }
 
 function split(fates: Uint8Array, count: number, droppedRows: number): Pick<Drops, 'kept' | 'dropped'> {

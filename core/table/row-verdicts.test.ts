@@ -92,9 +92,29 @@ test('and, or and not go from left to right, and what cannot be answered matters
   });
   const [left, right] = [isText('a', '1'), isText('b', '1')];
   const verdicts = (questions: Questions<object>) => [...createJudge(questions)(rows, noFacts)];
-  t.deepEqual(verdicts({ kind: 'and', left, right }), [1, 0, 2, 0, 0, 0, 2, 2, 2]);
-  t.deepEqual(verdicts({ kind: 'or', left, right }), [1, 1, 1, 1, 0, 2, 2, 2, 2]);
-  t.deepEqual(verdicts({ kind: 'not', operand: left }), [0, 0, 0, 1, 1, 1, 2, 2, 2]);
+  t.deepEqual(verdicts({ kind: 'and', left, right }), [
+    TRUE,
+    FALSE,
+    FAILED,
+    FALSE,
+    FALSE,
+    FALSE,
+    FAILED,
+    FAILED,
+    FAILED,
+  ]);
+  t.deepEqual(verdicts({ kind: 'or', left, right }), [TRUE, TRUE, TRUE, TRUE, FALSE, FAILED, FAILED, FAILED, FAILED]);
+  t.deepEqual(verdicts({ kind: 'not', operand: left }), [
+    FALSE,
+    FALSE,
+    FALSE,
+    TRUE,
+    TRUE,
+    TRUE,
+    FAILED,
+    FAILED,
+    FAILED,
+  ]);
 });
 
 test('a row that several rules would drop counts for the first, and all rows are kept or dropped', (t) => {

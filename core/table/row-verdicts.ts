@@ -7,10 +7,11 @@ import { ABSENT, type AttributeColumn, type AttributeValue, type Dictionary } fr
 import { gather } from './group-by.ts';
 import { BLOCK_ROWS, SeriesIndex } from './series-index.ts';
 
-/** What a question was answered for a row; FAILED: it could not be answered. */
-export const FALSE = 0;
-export const TRUE = 1;
-export const FAILED = 2;
+/** What a question was answered for a row; FAILED: it could not be answered. 0 stands for not asked yet. */
+export const FALSE = 1;
+export const TRUE = 2;
+export const FAILED = 3;
+const NOT_ASKED = 0;
 export type Verdict = typeof FALSE | typeof TRUE | typeof FAILED;
 
 /** Rows that have attributes: of a flow table, or the points of a metric table. */
@@ -68,7 +69,8 @@ function judgeOf<Facts>(questions: Questions<Facts>): Judge<Facts> {
     const judge = judgeOf(questions.operand);
     return (rows, facts, verdicts) => {
       judge(rows, facts, verdicts);
-      for (let row = 0; row < rows.count; row++) if (verdicts[row] !== FAILED) verdicts[row] = 1 - verdicts[row]!;
+      for (let row = 0; row < rows.count; row++)
+        if (verdicts[row] !== FAILED) verdicts[row] = FALSE + TRUE - verdicts[row]!;
     };
   }
   const [left, right] = [judgeOf(questions.left), judgeOf(questions.right)];
@@ -118,7 +120,7 @@ export function valueAt(column: AttributeColumn | undefined, row: number): Attri
   return dictionary.at(through === undefined ? code : (through[code] ?? ABSENT));
 }
 
-/** Of one attribute: the verdict of a code is found by the code. 0 stands for not asked yet, else verdict + 1. */
+/** Of one attribute: the verdict of a code is found by the code. */
 function createByCode<Facts>({ attributes: [attribute = ''], ask }: Question<Facts>): Judge<Facts> {
   const remembered = new WeakMap<Dictionary, Uint8Array>();
   const block = new Uint32Array(BLOCK_ROWS);
@@ -131,28 +133,36 @@ function createByCode<Facts>({ attributes: [attribute = ''], ask }: Question<Fac
     }
     const { dictionary } = column;
     let known = remembered.get(dictionary) ?? new Uint8Array(FIRST_CODES);
-    const judgeNew = (code: number): Verdict => {
+    const judgeNew = (code: number): number => {
       if (code === ABSENT) return ofAbsent;
-      const answer = known[code] ?? 0;
-      if (answer !== 0) return (answer - 1) as Verdict;
+      const answer = known[code] ?? NOT_ASKED;
+      if (answer !== NOT_ASKED) return answer;
       const verdict = ask(rowOf(facts, () => dictionary.at(code)));
       if (code >= MAX_REMEMBERED) return verdict;
-      if (code >= known.length) known = grown(known, code + 1);
-      known[code] = verdict + 1;
+      known = grown(known, code + 1);
+      known[code] = verdict;
       return verdict;
     };
     for (let from = 0; from < rows.count; from += BLOCK_ROWS) {
       const length = Math.min(BLOCK_ROWS, rows.count - from);
       gather(column, from, length, block);
-      const soFar = known;
-      for (let i = 0; i < length; i++) {
-        const code = block[i]!;
-        const answer = code < soFar.length ? soFar[code]! : 0;
-        verdicts[from + i] = answer === 0 ? judgeNew(code) : answer - 1;
-      }
+      if (lookUp(block, length, known, verdicts, from)) continue;
+      for (let i = 0; i < length; i++) if (verdicts[from + i] === NOT_ASKED) verdicts[from + i] = judgeNew(block[i]!);
     }
     remembered.set(dictionary, known);
   };
+}
+
+/** Writes what is known of each code; false when something is not. */
+function lookUp(codes: Uint32Array, length: number, known: Uint8Array, verdicts: Uint8Array, from: number): boolean {
+  let allKnown = true;
+  for (let i = 0; i < length; i++) {
+    const code = codes[i]!;
+    const verdict = code < known.length ? known[code]! : NOT_ASKED;
+    verdicts[from + i] = verdict;
+    if (verdict === NOT_ASKED) allKnown = false;
+  }
+  return allKnown;
 }
 
 function grown(known: Uint8Array, size: number): Uint8Array {
@@ -186,8 +196,8 @@ function createBySeries<Facts>({ attributes, ask }: Question<Facts>): Judge<Fact
       known = grown(known, index.size);
       for (let i = 0; i < length; i++) {
         const id = ids[i]!;
-        if (known[id] === 0) known[id] = ask(rowOf(facts, valuesOf(index, id))) + 1;
-        verdicts[from + i] = known[id]! - 1;
+        if (known[id] === NOT_ASKED) known[id] = ask(rowOf(facts, valuesOf(index, id)));
+        verdicts[from + i] = known[id]!;
       }
     }
   };

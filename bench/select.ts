@@ -3,6 +3,7 @@
  * the same rules asked of every row. Prints the best of interleaved rounds; the ratio is what compares between machines.
  */
 
+import type { Processor } from '../core/component/define.ts';
 import { decodeBlock } from '../core/config/block.ts';
 import { treeOf } from '../core/config/tree.ts';
 import { compileCondition } from '../core/ottl/compile.ts';
@@ -10,7 +11,6 @@ import { type PointSource, pointContext } from '../core/ottl/points.ts';
 import { EndpointDimension } from '../core/table/dimension.ts';
 import { createFlowTables } from '../core/table/flow-columns.ts';
 import type { FlowTable } from '../core/table/flow-table.ts';
-import type { MetricTable } from '../core/table/metric-table.ts';
 import { valueAt } from '../core/table/row-verdicts.ts';
 import { systemClock } from '../core/telemetry/clock.ts';
 import { createLogger } from '../core/telemetry/log.ts';
@@ -149,8 +149,8 @@ function naive(): number {
 }
 
 const best = { select: Infinity, first: Infinity, filter: Infinity, naive: Infinity };
-let made: readonly (FlowTable | MetricTable)[] = [];
-let kept: readonly (FlowTable | MetricTable)[] = [];
+let made: ReturnType<NonNullable<Processor['flows']>> = [];
+let kept: typeof made = [];
 best.first = timeMs(() => {
   kept = filtering.flows!(rows);
 });

@@ -28,6 +28,8 @@ export interface FlowTable {
   /** By attribute name of the catalogue; what is not here, nothing in the pipeline fills. */
   readonly columns: ReadonlyMap<string, AttributeColumn>;
   readonly measures: FlowMeasures;
+  /** Which rows of the receiver's table of this window these are; absent: all of them, in order. */
+  readonly places?: Uint32Array;
 }
 
 /** The two ends of each row: endpoints of a dimension. */

@@ -6,7 +6,7 @@ import { createDropper, type Drops } from '../../core/table/drop-rows.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import type { MetricTable } from '../../core/table/metric-table.ts';
 import type { Rows } from '../../core/table/row-verdicts.ts';
-import { selectRows } from '../../core/table/select-rows.ts';
+import { placesOf, selectRows } from '../../core/table/select-rows.ts';
 import {
   attributesOfFlows,
   attributesOfPoints,
@@ -88,7 +88,9 @@ function create(config: FilterConfig, host: Host): Processor {
     flows(table) {
       const drops = apply(rowsOfFlows(table), factsOfFlows(table), [table.measures.bytes, table.measures.packets]);
       counters.flows(drops);
-      return drops.dropped.length === 0 ? [table] : [selectRows(table, drops.kept)];
+      if (drops.dropped.length === 0) return [table];
+      const places = placesOf(table, drops.dropped);
+      return [selectRows(table, drops.kept), { kind: 'filtered', window: table.window, places }];
     },
     metrics: (tables) =>
       tables.flatMap((table) => {

@@ -230,34 +230,3 @@ test('a component that cannot be created is named with its place', (t) => {
       '  collector.yaml:1:1  processors::refusing   add one   [config/value]',
   );
 });
-
-/** Filters these rows of every table. */
-const filtering = (id: string, ...places: readonly number[]) =>
-  sampleProcessor(id, {}, () => ({
-    flows: (table) => [table, { kind: 'filtered', window: table.window, places: Uint32Array.from(places) }],
-  }));
-
-test('the receiver is told of the rows that every pipeline filtered, and of no others', (t) => {
-  const filteredBy = (...pipelines: readonly (readonly string[])[]) => {
-    const { consumer } = build({
-      exporters: [exporterInstance('out', sampleExporter())],
-      processors: [
-        filtering('zero', 0),
-        filtering('none'),
-        sampleProcessor('failing', {}, () => failing),
-        sampleProcessor('older', {}, () => ({
-          flows: (table) => [table, { kind: 'filtered', window: { ...table.window }, places: Uint32Array.of(0) }],
-        })),
-      ],
-      pipelines: pipelines.map((processors, at) => samplePipeline(processors, { id: `metrics/${at}` })),
-    });
-    return [...(consumer.consume(sampleFlows(1, 1)) ?? [])];
-  };
-  t.deepEqual(filteredBy(['zero']), [0]);
-  t.deepEqual(filteredBy([]), []);
-  t.deepEqual(filteredBy(['zero'], ['none']), []);
-  t.deepEqual(filteredBy(['zero'], []), []);
-  t.deepEqual(filteredBy(['zero'], ['zero']), [0]);
-  t.deepEqual(filteredBy(['zero'], ['failing']), [0], 'a pipeline that failed has no say');
-  t.deepEqual(filteredBy(['older']), [], 'rows held back from an earlier table are not of this one');
-});

@@ -6,19 +6,13 @@
 import { ADDRESS_BYTES, addressText, parseAddress } from '../core/table/address.ts';
 import type { Prefix } from '../core/table/prefix.ts';
 import { createPrefixTable } from '../core/table/prefix-table.ts';
+import { randomNumbers } from './tools/random-numbers.ts';
 
 const PREFIXES = 8000;
 const ADDRESSES = 1 << 16;
 const ROUNDS = 9;
 
-let state = 42;
-/** Numbers in [0, limit) that repeat from run to run (xorshift32). */
-function random(limit: number): number {
-  state ^= state << 13;
-  state ^= state >>> 17;
-  state ^= state << 5;
-  return (state >>> 0) % limit;
-}
+const random = randomNumbers(42);
 
 const mask = (byte: number, at: number, length: number) => byte & (0xff00 >> Math.min(8, Math.max(0, length - 8 * at)));
 

@@ -17,22 +17,12 @@ import { createLogger } from '../core/telemetry/log.ts';
 import { createRegistry } from '../core/telemetry/registry.ts';
 import attributeSelect from '../processors/attribute_select/index.ts';
 import filter from '../processors/filter/index.ts';
+import { randomNumbers } from './tools/random-numbers.ts';
 
 const ENDPOINTS = 3000;
 const ROUNDS = 5;
 /** Every row is asked for every rule by hand: so few rows that it ends. */
 const NAIVE_ROWS = 20_000;
-
-/** Numbers in [0, limit) that repeat from run to run (xorshift32). */
-function randomNumbers(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % limit;
-  };
-}
 
 /** `pairs` pairs of addresses, each flow with a port of its own. */
 function makeFlows(rows: number, pairs: number): FlowTable {

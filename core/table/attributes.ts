@@ -106,6 +106,11 @@ export const attributes: readonly Attribute[] = [
   }),
   attribute({ name: 'network.type', cardinality: 'fine', description: 'ipv4 or ipv6.' }),
   attribute({
+    name: 'network.protocol.name',
+    cardinality: 'fine',
+    description: 'Application protocol that is registered for the server port.',
+  }),
+  attribute({
     name: 'direction',
     otel: null,
     cardinality: 'fine',
@@ -230,6 +235,18 @@ export const attributes: readonly Attribute[] = [
     otel: '{end}.cloud.region',
     cardinality: 'fine',
     description: 'Region of the zone of the {end}.',
+  }),
+  ...pair({
+    name: '{end}.country',
+    otel: '{end}.geo.country.iso_code',
+    cardinality: 'fine',
+    description: 'Country of the address of the {end}.',
+  }),
+  ...pair({
+    name: '{end}.asn',
+    otel: '{end}.as.number',
+    cardinality: 'careful',
+    description: 'Autonomous system of the address of the {end}.',
   }),
   attribute({
     name: 'scope',

@@ -161,6 +161,15 @@ test('the old name of a namespace has the values of the new one, and leaves besi
   t.deepEqual(warnings, []);
 });
 
+test('a section for inter-zone bytes where nothing knows zones is a warning, once', (t) => {
+  const { flows, warnings } = setUp({ select: { beyla_network_inter_zone_bytes: { include: ['direction'] } } });
+  const tables = createTestTables();
+  for (let window = 0; window < 2; window++) t.is(flows(tables([row])).length, 2);
+  t.deepEqual(warnings, [
+    'select has a section for a metric that nothing in the pipeline makes beyla.network.inter.zone.bytes',
+  ]);
+});
+
 test('inter-zone bytes are made of the flows between two zones alone, by zone, and leave where a preset names them', (t) => {
   const rows = [
     { ...row, 'src.zone': 'a', 'dst.zone': 'b', 'network.flow.inter_zone': true },

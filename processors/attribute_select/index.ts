@@ -9,6 +9,7 @@ import { attributes, columnOf, conditionsOf } from '../../core/table/attributes.
 import type { FlowTable, NamingPreset } from '../../core/table/flow-table.ts';
 import { type Feature, metricsOf } from '../../core/table/metrics.ts';
 import { createMetricsOfFlows, type MetricSelection } from '../../core/table/metrics-of-flows.ts';
+import type { Logger } from '../../core/telemetry/log.ts';
 import {
   attributesNamed,
   globPattern,
@@ -130,7 +131,7 @@ function create(config: Config, { logger }: Host): Processor {
     }
   }
 
-  const warnOnce = createWarning(select, (message, attribute) => logger.warn(message, { attribute }));
+  const warnOnce = createWarning(select, logger.warn);
   const metricsOfFlows = createMetricsOfFlows();
   const selectionsBy = new Map<string, readonly MetricSelection[]>();
 
@@ -158,17 +159,23 @@ function create(config: Config, { logger }: Host): Processor {
   };
 }
 
-/** Says once about each attribute that is included by its name why it is absent. */
-function createWarning(select: Select, warn: (message: string, attribute: string) => void): (table: FlowTable) => void {
+/** Says once about each attribute that is included by its name, and each metric with a section, why it is absent. */
+function createWarning(select: Select, warn: Logger['warn']): (table: FlowTable) => void {
   const globs = [...select].flatMap(([key, { include }]) => (metricsNamed(key).length > 0 ? include : []));
   const named = new Set(globs.filter((glob) => !isGlob(glob)).flatMap(attributesNamed));
+  const metrics = new Set([...select.keys()].filter((key) => !isGlob(key)).flatMap(metricsNamed));
   return (table) => {
+    for (const { where, descriptors } of metrics) {
+      if (where === undefined || columnOf(table, where) !== undefined) continue;
+      warn('select has a section for a metric that nothing in the pipeline makes', { metric: descriptors.beyla?.name });
+    }
+    metrics.clear();
     for (const { name, names } of attributes) {
       if (!named.has(name)) continue;
       const filled = columnOf(table, name) !== undefined;
       if (filled && table.metricNames.some((preset) => names[preset] !== null)) continue;
       const reason = filled ? 'the chosen metric_names have no name for' : 'nothing in the pipeline fills';
-      warn(`select includes an attribute that ${reason}: it is left out`, name);
+      warn(`select includes an attribute that ${reason}: it is left out`, { attribute: name });
       named.delete(name);
     }
   };

@@ -48,6 +48,7 @@ test('an empty block takes every default', (t) => {
     agent_ip_iface: 'external',
     agent_ip_type: 'any',
     metric_names: ['beyla'],
+    features: ['network', 'network_flow_packets', 'network_inter_zone'],
   });
 });
 

@@ -206,6 +206,7 @@ async function originOf(config: EbpfNetworkConfig, { id, logger, build }: Host):
     resource: agentResource(await resourceSources(id), logger),
     scope: { name: build.command, version: build.version },
     metricNames: config.metric_names,
+    features: config.features,
     everyInterface: config.deduper === 'none',
     agentAddress,
   };

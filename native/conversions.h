@@ -45,6 +45,7 @@ inline Columns columns_of(const Napi::Object &columns)
 	    .direction = elements_of<uint8_t>(columns, "direction"),
 	    .iface = elements_of<uint16_t>(columns, "iface"),
 	    .initiator = elements_of<uint8_t>(columns, "initiator"),
+	    .guessed = elements_of<uint8_t>(columns, "guessed"),
 	    .bytes = elements_of<double>(columns, "bytes"),
 	    .packets = elements_of<double>(columns, "packets"),
 	};
@@ -124,6 +125,8 @@ inline Napi::Value collection_object(Napi::Env env, const std::vector<Address> &
 	result.Set("usedSlots", window.used_slots);
 	result.Set("overflowFlows", static_cast<double>(window.overflow_flows));
 	result.Set("scanNs", static_cast<double>(window.scan_ns));
+	if (!window.sockets_failure.empty())
+		result.Set("socketsFailure", window.sockets_failure);
 	return result;
 }
 

@@ -8,6 +8,31 @@ export function isIPv4(bytes: Uint8Array, offset: number): boolean {
   return bytes[offset + 10] === 0xff && bytes[offset + 11] === 0xff;
 }
 
+/** The bytes of an address that node:net takes as one, without the zone behind `%`. */
+export function addressBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(ADDRESS_BYTES);
+  const [address = ''] = text.split('%');
+  const dotted = /[^:]*\.[^:]*$/.exec(address)?.[0];
+  if (dotted !== undefined) bytes.set(dotted.split('.').map(Number), 12);
+  if (dotted === address) {
+    bytes.fill(0xff, 10, 12);
+    return bytes;
+  }
+  const words = (part: string) => (part === '' ? [] : part.split(':').map((word) => Number.parseInt(word, 16)));
+  const end = dotted === undefined ? ADDRESS_BYTES : 12;
+  const [head = [], tail = []] = address
+    .slice(0, address.length - (dotted?.length ?? 0))
+    .replace(/(?<!:):$/, '')
+    .split('::')
+    .map(words);
+  const put = (values: readonly number[], start: number) => {
+    for (const [at, word] of values.entries()) bytes.set([word >> 8, word & 0xff], start + 2 * at);
+  };
+  put(head, 0);
+  put(tail, end - 2 * tail.length);
+  return bytes;
+}
+
 /** Dotted for IPv4, RFC 5952 without brackets for IPv6. */
 export function addressText(bytes: Uint8Array, offset: number): string {
   if (isIPv4(bytes, offset)) {

@@ -47,6 +47,8 @@ enum evidence : uint8_t { NO_EVIDENCE, GUESSED_BY_PORTS, OBSERVED, HANDSHAKE };
 struct Verdict {
 	client_end client = CLIENT_UNKNOWN;
 	weir::evidence evidence = NO_EVIDENCE;
+
+	bool operator==(const Verdict &) const = default;
 };
 
 struct Connection {

@@ -156,7 +156,8 @@ void FlowReader::take_overflow(const Columns &columns, Window &window)
 
 void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window)
 {
-	identifier_.identify(slots_, own, new_flows_);
+	if (identifier_.identify(slots_, own, new_flows_))
+		correct_rows(columns);
 	if (const auto &failure = identifier_.roles().sockets_failure())
 		window.sockets_failure = failure->what();
 	for (const NewFlow &flow : new_flows_) {
@@ -175,6 +176,21 @@ void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnCo
 			    .amount = flow.total});
 	}
 	new_flows_.clear();
+}
+
+// Rows that were written before the new flows were looked at: one for each pending slot that is not left out.
+void FlowReader::correct_rows(const Columns &columns)
+{
+	size_t row = 0;
+	for (const Pending &pending : pending_) {
+		Identity &identity = known_[pending.index].identity;
+		identifier_.roles().follow(identity);
+		if (identity.disposition != LEAVES)
+			continue;
+		columns.initiator[row] = identity.initiator;
+		columns.guessed[row] = identity.guessed;
+		row++;
+	}
 }
 
 void FlowReader::new_endpoint_epoch()

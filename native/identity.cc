@@ -6,14 +6,14 @@
 namespace weir
 {
 
-void Identifier::identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own,
+bool Identifier::identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own,
 			  std::vector<NewFlow> &flows)
 {
 	if (own)
 		for (NewFlow &flow : flows)
 			find_own(slots, *own, flow);
 	std::erase_if(flows, [](const NewFlow &flow) { return flow.is_early; });
-	roles_.decide(slots, flows);
+	return roles_.decide(slots, flows);
 }
 
 // Nothing is kept of a flow without a slot: it goes by its ends.

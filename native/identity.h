@@ -43,7 +43,8 @@ class Identifier
 	Identifier(Openings &openings, Roles roles) : openings_(openings), roles_(std::move(roles)) {}
 
 	// own: undefined where the agent's own connections leave as any other.
-	void identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own,
+	// Returns whether flows that are not new have another identity now: roles().follow() tells.
+	bool identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own,
 		      std::vector<NewFlow> &flows);
 
 	Roles &roles()

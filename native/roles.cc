@@ -16,7 +16,9 @@ namespace weir
 namespace
 {
 
+// Of the first packet of a flow: it has none, or one whose time nobody noted, as in the overflow map.
 constexpr uint64_t never = UINT64_MAX;
+constexpr uint64_t some_time = UINT64_MAX - 1;
 constexpr uint8_t ipproto_sctp = 132, ipproto_dccp = 33, ipproto_udplite = 136;
 
 bool has_ports(const flow_key &key)
@@ -82,10 +84,11 @@ Roles::Roles(Openings &openings, NodeSockets sockets, bool guess)
 	read_sockets();
 }
 
-void Roles::decide(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows)
+bool Roles::decide(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows)
 {
 	connections_.forget_the_oldest();
 	undecided_.clear();
+	changed_ = false;
 	for (NewFlow &flow : flows)
 		gather(slots, flow);
 	if (!undecided_.empty())
@@ -97,10 +100,17 @@ void Roles::decide(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows)
 			continue;
 		const Verdict verdict = judge(connection, undecided);
 		if (verdict.evidence >= connection.verdict.evidence)
-			connection.verdict = verdict;
+			settle(connection, undecided.is_new, verdict);
 	}
 	for (NewFlow &flow : flows)
 		follow(flow.identity);
+	return changed_;
+}
+
+void Roles::settle(Connection &connection, bool is_new, Verdict verdict)
+{
+	changed_ = changed_ || (!is_new && verdict != connection.verdict);
+	connection.verdict = verdict;
 }
 
 // What the flow says by itself; the rest waits until all flows were seen.
@@ -119,12 +129,12 @@ void Roles::gather(const MapView<flow_slot> &slots, NewFlow &flow)
 	if (flow.slot != no_slot && key.transport == IPPROTO_TCP) {
 		const initiator initiator = openings_.initiator_of(slots, flow.slot);
 		if (initiator != INITIATOR_UNKNOWN)
-			connection.verdict = verdict_of(initiator, identity.source_is_lower, HANDSHAKE);
+			settle(connection, place.is_new, verdict_of(initiator, identity.source_is_lower, HANDSHAKE));
 	}
 	if (connection.verdict.evidence >= OBSERVED)
 		return;
-	const bool has_first = flow.slot != no_slot && is_datagram(key.transport);
-	note_undecided(flow, place.is_new, has_first ? openings_.cold_of(slots, flow.slot).first_ns : never);
+	const bool has_time = flow.slot != no_slot && is_datagram(key.transport);
+	note_undecided(flow, place.is_new, has_time ? openings_.cold_of(slots, flow.slot).first_ns : some_time);
 }
 
 void Roles::note_undecided(const NewFlow &flow, bool is_new, uint64_t first_ns)
@@ -180,11 +190,11 @@ Verdict Roles::by_first_packet(const Connection &connection, const Undecided &un
 	const Verdict by_ports = {.client = client_port_lower ? CLIENT_IS_LOWER : CLIENT_IS_HIGHER,
 				  .evidence = GUESSED_BY_PORTS};
 	const bool ports_tell = client_port_lower != client_port_higher;
+	const auto [first_ns, second_ns] = std::minmax(undecided.lower_first_ns, undecided.higher_first_ns);
 	// Of a connection that is known already the first packet was not in this read.
-	if (!undecided.is_new || undecided.lower_first_ns == undecided.higher_first_ns)
+	if (!undecided.is_new || second_ns == some_time)
 		return ports_tell ? by_ports : by_order_of_ports(connection);
-	const client_end sender =
-	    undecided.lower_first_ns < undecided.higher_first_ns ? CLIENT_IS_LOWER : CLIENT_IS_HIGHER;
+	const client_end sender = undecided.lower_first_ns == first_ns ? CLIENT_IS_LOWER : CLIENT_IS_HIGHER;
 	// From a fixed port to a client's: an answer, whose question was before this agent's time.
 	if (ports_tell && sender != by_ports.client)
 		return by_ports;

@@ -26,7 +26,8 @@ class Roles
 	// guess: where nothing else tells, the end with the higher port is the client.
 	Roles(Openings &openings, NodeSockets sockets, bool guess);
 
-	void decide(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows);
+	// Returns whether a connection that was known before is seen otherwise now.
+	bool decide(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows);
 
 	// A slot has this identity from now on, or not any more.
 	void keep(const Identity &identity);
@@ -51,6 +52,7 @@ class Roles
 	void gather(const MapView<flow_slot> &slots, NewFlow &flow);
 	void note_undecided(const NewFlow &flow, bool is_new, uint64_t first_ns);
 	void read_sockets();
+	void settle(Connection &connection, bool is_new, Verdict verdict);
 	Verdict judge(const Connection &connection, const Undecided &undecided) const;
 	Verdict by_first_packet(const Connection &connection, const Undecided &undecided) const;
 	Verdict by_order_of_ports(const Connection &connection) const;
@@ -59,6 +61,7 @@ class Roles
 	NodeSockets sockets_;
 	bool guess_;
 	Connections connections_;
+	bool changed_ = false;
 	std::vector<Undecided> undecided_;
 	std::optional<Failure> sockets_failure_;
 };

@@ -74,13 +74,9 @@ test.serial(
     t.is(usedSlots, 0);
     await count(table, 1, ACK);
     await count(table, 2, ACK);
-    t.deepEqual(
-      await readWindow(table),
-      new Map([
-        [1, SOURCE],
-        [2, UNKNOWN],
-      ]),
-    );
+    const initiators = await readWindow(table);
+    t.is(initiators.get(1), SOURCE);
+    t.is(initiators.get(2), UNKNOWN);
   },
 );
 

@@ -32,11 +32,6 @@ interface Attempt {
   readonly openedNs: bigint;
 }
 
-/** While a socket connects, its address has no public way: `socket.address()` is empty until it is connected. */
-interface WithHandle {
-  readonly _handle?: { getsockname?(address: Partial<AddressInfo>): number } | null;
-}
-
 interface Registry {
   /** All that are open, and all that were a while ago. */
   list(): readonly OwnConnection[];
@@ -51,7 +46,7 @@ export function ownConnections(): Registry {
 }
 
 function createRegistry(): Registry {
-  /** Begun in this turn of the event loop: their addresses are known when connect(2) has returned. */
+  /** Begun in this turn of the event loop. A socket must not be asked for its address before connect(2): it keeps it. */
   const begun = new Set<Attempt>();
   const open = new Map<Socket, OwnConnection>();
   let closed: OwnConnection[] = [];
@@ -66,7 +61,7 @@ function createRegistry(): Registry {
   const settle = (attempt: Attempt, last: boolean) => {
     if (!begun.has(attempt)) return;
     const { socket, ...rest } = attempt;
-    const { address, port } = localAddress(socket);
+    const { address, port } = socket.address() as Partial<AddressInfo>;
     if (address !== undefined && port !== undefined) {
       open.set(socket, { ...rest, local: address, localPort: port, closedNs: undefined });
     } else if (!last) return;
@@ -100,12 +95,4 @@ function createRegistry(): Registry {
       return [...open.values(), ...closed];
     },
   };
-}
-
-function localAddress(socket: Socket): Partial<AddressInfo> {
-  const known = socket.address();
-  if ('address' in known) return known;
-  const address: Partial<AddressInfo> = {};
-  (socket as unknown as WithHandle)._handle?.getsockname?.(address);
-  return address;
 }

@@ -5,7 +5,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
-import { addressBytes, isIPv4 } from '../core/table/address.ts';
+import { isIPv4, parseAddress } from '../core/table/address.ts';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, ethernet, ipv4, ipv6, sctp, tcp, udp } from '../test/support/frames.ts';
 import { enterNewNetworkNamespace, progTestRun } from '../test/support/native.ts';
 import { flowColumns, type KernelTable, type KernelTableOptions, openKernelTable } from './index.ts';
@@ -54,7 +54,7 @@ function frameOf([protocol, src, srcPort, dst, dstPort, flags = 'ACK']: Packet):
     icmpv6: () => Uint8Array.of(srcPort, ...new Uint8Array(63)),
   }[protocol]();
   const number = PROTOCOLS[protocol];
-  const [from, to] = [addressBytes(src), addressBytes(dst)];
+  const [from, to] = [parseAddress(src)!, parseAddress(dst)!];
   if (!isIPv4(from, 0)) return ethernet(ETHERTYPE_IPV6, ipv6(from, to, number, payload));
   return ethernet(ETHERTYPE_IPV4, ipv4({ src, dst, protocol: number }, payload));
 }

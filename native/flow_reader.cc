@@ -132,7 +132,6 @@ void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index,
 		known.dst = interner_.code(key.dst);
 		known.endpoint_epoch = endpoint_epoch_;
 	}
-	identifier_.roles().follow(known.identity);
 	window.add(columns, key,
 		   {.src = known.src,
 		    .dst = known.dst,
@@ -157,7 +156,7 @@ void FlowReader::take_overflow(const Columns &columns, Window &window)
 void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window)
 {
 	if (identifier_.identify(slots_, own, new_flows_))
-		correct_rows(columns);
+		correct_identities(columns);
 	if (const auto &failure = identifier_.roles().sockets_failure())
 		window.sockets_failure = failure->what();
 	for (const NewFlow &flow : new_flows_) {
@@ -178,13 +177,15 @@ void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnCo
 	new_flows_.clear();
 }
 
-// Rows that were written before the new flows were looked at: one for each pending slot that is not left out.
-void FlowReader::correct_rows(const Columns &columns)
+// Of all that is known, and of the rows that were written before the new flows were looked at: one for each pending
+// slot that is not left out.
+void FlowReader::correct_identities(const Columns &columns)
 {
+	for (Known &known : known_)
+		identifier_.roles().follow(known.identity);
 	size_t row = 0;
 	for (const Pending &pending : pending_) {
-		Identity &identity = known_[pending.index].identity;
-		identifier_.roles().follow(identity);
+		const Identity &identity = known_[pending.index].identity;
 		if (identity.disposition != LEAVES)
 			continue;
 		columns.initiator[row] = identity.initiator;

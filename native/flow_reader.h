@@ -68,7 +68,7 @@ class FlowReader
 	void add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total);
 	void take_overflow(const Columns &columns, Window &window);
 	void add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window);
-	void correct_rows(const Columns &columns);
+	void correct_identities(const Columns &columns);
 	bool crowded() const;
 	uint32_t idle_limit() const;
 	bool may_free(uint32_t index);

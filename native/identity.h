@@ -23,7 +23,7 @@ struct Identity {
 	weir::disposition disposition = LEAVES;
 	bool guessed = false;	      // the initiator, by the ports
 	bool source_is_lower = false; // of the connection's two ends
-	uint32_t connection = 0;      // as Connections numbers them; 0: none
+	uint32_t connection = 0;      // as Conversations numbers them; 0: none
 };
 
 // A flow of the overflow map has no slot.

@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#include "connections.h"
+#include "conversations.h"
 #include "file_descriptor.h"
 #include "interner.h"
 

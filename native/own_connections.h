@@ -12,7 +12,7 @@
 
 #include <time.h>
 
-#include "connections.h"
+#include "conversations.h"
 
 namespace weir
 {

@@ -86,7 +86,7 @@ Roles::Roles(Openings &openings, NodeSockets sockets, bool guess)
 
 bool Roles::decide(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows)
 {
-	connections_.forget_the_oldest();
+	conversations_.forget_the_oldest();
 	undecided_.clear();
 	changed_ = false;
 	for (NewFlow &flow : flows)
@@ -94,7 +94,7 @@ bool Roles::decide(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows)
 	if (!undecided_.empty())
 		read_sockets();
 	for (const Undecided &undecided : undecided_) {
-		Connection &connection = connections_[undecided.connection];
+		Conversation &connection = conversations_[undecided.connection];
 		connection.scratch = 0;
 		if (connection.verdict.evidence == HANDSHAKE)
 			continue;
@@ -107,7 +107,7 @@ bool Roles::decide(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows)
 	return changed_;
 }
 
-void Roles::settle(Connection &connection, bool is_new, Verdict verdict)
+void Roles::settle(Conversation &connection, bool is_new, Verdict verdict)
 {
 	changed_ = changed_ || (!is_new && verdict != connection.verdict);
 	connection.verdict = verdict;
@@ -122,10 +122,10 @@ void Roles::gather(const MapView<flow_slot> &slots, NewFlow &flow)
 		identity.initiator = initiator_of_icmp(key);
 	if (!has_ports(key))
 		return;
-	const Connections::Place place = connections_.place_of(key);
-	Connection &connection = connections_[place.number];
+	const Conversations::Place place = conversations_.place_of(key);
+	Conversation &connection = conversations_[place.number];
 	identity.connection = place.number;
-	identity.source_is_lower = Connections::source_is_lower(key);
+	identity.source_is_lower = Conversations::source_is_lower(key);
 	if (flow.slot != no_slot && key.transport == IPPROTO_TCP) {
 		const initiator initiator = openings_.initiator_of(slots, flow.slot);
 		if (initiator != INITIATOR_UNKNOWN)
@@ -139,7 +139,7 @@ void Roles::gather(const MapView<flow_slot> &slots, NewFlow &flow)
 
 void Roles::note_undecided(const NewFlow &flow, bool is_new, uint64_t first_ns)
 {
-	Connection &connection = connections_[flow.identity.connection];
+	Conversation &connection = conversations_[flow.identity.connection];
 	if (connection.scratch == 0) {
 		undecided_.push_back({.connection = flow.identity.connection,
 				      .is_new = is_new,
@@ -162,7 +162,7 @@ void Roles::read_sockets()
 	}
 }
 
-Verdict Roles::judge(const Connection &connection, const Undecided &undecided) const
+Verdict Roles::judge(const Conversation &connection, const Undecided &undecided) const
 {
 	const auto &[lower, higher] = std::tie(connection.lower, connection.higher);
 	const uint8_t transport = connection.transport;
@@ -180,7 +180,7 @@ Verdict Roles::judge(const Connection &connection, const Undecided &undecided) c
 	return by_order_of_ports(connection);
 }
 
-Verdict Roles::by_first_packet(const Connection &connection, const Undecided &undecided) const
+Verdict Roles::by_first_packet(const Conversation &connection, const Undecided &undecided) const
 {
 	const auto &[lower, higher] = std::tie(connection.lower, connection.higher);
 	if (is_group(lower) != is_group(higher))
@@ -201,7 +201,7 @@ Verdict Roles::by_first_packet(const Connection &connection, const Undecided &un
 	return {.client = sender, .evidence = OBSERVED};
 }
 
-Verdict Roles::by_order_of_ports(const Connection &connection) const
+Verdict Roles::by_order_of_ports(const Conversation &connection) const
 {
 	const uint16_t lower = be16toh(connection.lower.port), higher = be16toh(connection.higher.port);
 	if (!guess_ || lower == higher)
@@ -212,19 +212,19 @@ Verdict Roles::by_order_of_ports(const Connection &connection) const
 void Roles::keep(const Identity &identity)
 {
 	if (identity.connection != 0)
-		connections_.add_slot(identity.connection);
+		conversations_.add_slot(identity.connection);
 }
 
 void Roles::release(const Identity &identity)
 {
-	connections_.remove_slot(identity.connection);
+	conversations_.remove_slot(identity.connection);
 }
 
 void Roles::follow(Identity &identity)
 {
 	if (identity.connection == 0)
 		return;
-	const Verdict &verdict = connections_[identity.connection].verdict;
+	const Verdict &verdict = conversations_[identity.connection].verdict;
 	identity.guessed = verdict.evidence == GUESSED_BY_PORTS;
 	if (verdict.client == CLIENT_UNKNOWN)
 		identity.initiator = INITIATOR_UNKNOWN;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "../bpf/flow.h"
-#include "connections.h"
+#include "conversations.h"
 #include "failure.h"
 #include "file_descriptor.h"
 #include "node_sockets.h"
@@ -52,15 +52,15 @@ class Roles
 	void gather(const MapView<flow_slot> &slots, NewFlow &flow);
 	void note_undecided(const NewFlow &flow, bool is_new, uint64_t first_ns);
 	void read_sockets();
-	void settle(Connection &connection, bool is_new, Verdict verdict);
-	Verdict judge(const Connection &connection, const Undecided &undecided) const;
-	Verdict by_first_packet(const Connection &connection, const Undecided &undecided) const;
-	Verdict by_order_of_ports(const Connection &connection) const;
+	void settle(Conversation &connection, bool is_new, Verdict verdict);
+	Verdict judge(const Conversation &connection, const Undecided &undecided) const;
+	Verdict by_first_packet(const Conversation &connection, const Undecided &undecided) const;
+	Verdict by_order_of_ports(const Conversation &connection) const;
 
 	Openings &openings_;
 	NodeSockets sockets_;
 	bool guess_;
-	Connections connections_;
+	Conversations conversations_;
 	bool changed_ = false;
 	std::vector<Undecided> undecided_;
 	std::optional<Failure> sockets_failure_;

@@ -4,10 +4,11 @@
 // none any more, the last ones are remembered.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "../bpf/flow.h"
@@ -15,16 +16,25 @@
 namespace weir
 {
 
-// Connections without a slot that are remembered: 3 MiB at most.
-constexpr size_t remembered_connections = 65536;
+// Conversations without a slot that are remembered: 3 MiB at most.
+constexpr size_t remembered_conversations = 65536;
 
 // One end of a connection.
 struct End {
 	uint8_t address[16];
 	__be16 port;
 
-	std::strong_ordering operator<=>(const End &) const = default;
+	// Any order will do, and this one is a few instructions.
+	bool operator<(const End &other) const
+	{
+		return std::memcmp(this, &other, sizeof(End)) < 0;
+	}
+	bool operator==(const End &other) const
+	{
+		return std::memcmp(this, &other, sizeof(End)) == 0;
+	}
 };
+static_assert(std::has_unique_object_representations_v<End>);
 
 inline End source_of(const flow_key &key)
 {
@@ -51,7 +61,7 @@ struct Verdict {
 	bool operator==(const Verdict &) const = default;
 };
 
-struct Connection {
+struct Conversation {
 	End lower, higher; // in this order
 	uint8_t transport;
 	Verdict verdict = {};
@@ -59,14 +69,14 @@ struct Connection {
 	uint32_t slots = 0;
 	uint32_t scratch = 0; // of one read
 
-	bool operator==(const Connection &other) const
+	bool operator==(const Conversation &other) const
 	{
 		return lower == other.lower && higher == other.higher && transport == other.transport;
 	}
 };
-static_assert(sizeof(Connection) == 48);
+static_assert(sizeof(Conversation) == 48);
 
-class Connections
+class Conversations
 {
       public:
 	struct Place {
@@ -77,13 +87,13 @@ class Connections
 	// A flow's source is the lower end, or the higher.
 	static bool source_is_lower(const flow_key &key)
 	{
-		return source_of(key) <= destination_of(key);
+		return !(destination_of(key) < source_of(key));
 	}
 
 	// The connection that a flow belongs to.
 	Place place_of(const flow_key &key)
 	{
-		Connection wanted = {
+		Conversation wanted = {
 		    .lower = source_of(key), .higher = destination_of(key), .transport = key.transport};
 		if (wanted.higher < wanted.lower)
 			std::swap(wanted.lower, wanted.higher);
@@ -93,12 +103,12 @@ class Connections
 		if (entry != 0)
 			return {.number = entry, .is_new = false};
 		if (free_.empty()) {
-			connections_.push_back(wanted);
-			entry = static_cast<uint32_t>(connections_.size());
+			conversations_.push_back(wanted);
+			entry = static_cast<uint32_t>(conversations_.size());
 		} else {
 			entry = free_.back();
 			free_.pop_back();
-			connections_[entry - 1] = wanted;
+			conversations_[entry - 1] = wanted;
 		}
 		used_++;
 		const uint32_t number = entry;
@@ -106,9 +116,9 @@ class Connections
 		return {.number = number, .is_new = true};
 	}
 
-	Connection &operator[](uint32_t number)
+	Conversation &operator[](uint32_t number)
 	{
-		return connections_[number - 1];
+		return conversations_[number - 1];
 	}
 
 	void add_slot(uint32_t number)
@@ -126,7 +136,7 @@ class Connections
 	// The numbers of forgotten connections are given to others: only between reads.
 	void forget_the_oldest()
 	{
-		while (waiting_.size() > remembered_connections) {
+		while (waiting_.size() > remembered_conversations) {
 			const uint32_t number = waiting_.front();
 			waiting_.pop_front();
 			(*this)[number].waits_to_be_forgotten = false;
@@ -138,7 +148,7 @@ class Connections
       private:
 	static constexpr size_t initial_table = 1024;
 
-	static uint64_t hash(const Connection &connection)
+	static uint64_t hash(const Conversation &connection)
 	{
 		flow_key key = {};
 		std::memcpy(key.src, connection.lower.address, sizeof(key.src));
@@ -158,11 +168,11 @@ class Connections
 	}
 
 	// Open addressing with linear steps; an entry is a number, 0 is empty.
-	size_t find(const Connection &wanted) const
+	size_t find(const Conversation &wanted) const
 	{
 		const size_t mask = table_.size() - 1;
 		size_t index = hash(wanted) & mask;
-		while (table_[index] != 0 && !(connections_[table_[index] - 1] == wanted))
+		while (table_[index] != 0 && !(conversations_[table_[index] - 1] == wanted))
 			index = (index + 1) & mask;
 		return index;
 	}
@@ -194,7 +204,7 @@ class Connections
 	}
 
 	std::vector<uint32_t> table_ = std::vector<uint32_t>(initial_table, 0);
-	std::vector<Connection> connections_;
+	std::vector<Conversation> conversations_;
 	std::vector<uint32_t> free_;
 	std::deque<uint32_t> waiting_; // in this order; some of them may have slots again
 	size_t used_ = 0;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "device_table.h"
 #include "interner.h"
 #include "javascript.h"
+#include "own_connections.h"
 #include "window.h"
 
 namespace weir
@@ -49,6 +51,15 @@ inline Columns columns_of(const Napi::Object &columns)
 	    .bytes = elements_of<double>(columns, "bytes"),
 	    .packets = elements_of<double>(columns, "packets"),
 	};
+}
+
+// Undefined where none are left out.
+inline std::optional<OwnConnections> own_connections_of(const Napi::Value &value)
+{
+	if (!value.IsTypedArray())
+		return std::nullopt;
+	const auto records = value.As<Napi::Uint8Array>();
+	return OwnConnections(records.Data(), records.ByteLength() / sizeof(OwnConnection));
 }
 
 inline Napi::Array text_array(Napi::Env env, const std::vector<std::string> &texts)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel_table.h"
 
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -192,14 +191,9 @@ Napi::Value KernelTable::collect(const Napi::CallbackInfo &info)
 {
 	const Napi::Object columns = info[0].As<Napi::Object>();
 	const Columns places = columns_of(columns);
-	std::optional<OwnConnections> own;
-	if (info[1].IsTypedArray()) {
-		const auto records = info[1].As<Napi::Uint8Array>();
-		own.emplace(records.Data(), records.ByteLength() / sizeof(OwnConnection));
-	}
 	return Work<Collection>::start(
 	    info.Env(), columns,
-	    [loaded = loaded_, places, own = std::move(own)] {
+	    [loaded = loaded_, places, own = own_connections_of(info[1])] {
 		    // The ledger first: what moves from it to nowhere cannot be counted twice.
 		    std::vector<LedgerEntry> ledger = loaded->devices.read_ledger();
 		    Window window = loaded->reader.collect(places, own);

@@ -1,4 +1,8 @@
-/** Which end of a flow is the client: the rule, row by row, and the sockets of this host that it asks. */
+/**
+ * Which end of a flow is the client: the rule, row by row, and the sockets of this host that it asks.
+ *
+ * long: one rule, one table.
+ */
 
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';

@@ -83,7 +83,7 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	    .guess_ports = options.Get("guessPorts").As<Napi::Boolean>(),
 	};
 	// Made here, since a socket is of the network namespace of the thread that makes it.
-	const auto sockets = with_errors(info.Env(), [] { return std::make_shared<NodeSockets>(); });
+	const auto sockets = std::make_shared<NodeSockets>();
 	return Work<std::shared_ptr<Loaded>>::start(
 	    info.Env(), options,
 	    [load, read, traffic_control, sockets] {

@@ -108,13 +108,20 @@ void dump(int socket, uint16_t type, uint32_t sequence, const Body &body, const 
 } // namespace
 
 NodeSockets::NodeSockets()
-    : sock_diag_(open_netlink(NETLINK_SOCK_DIAG, "NETLINK_SOCK_DIAG")),
-      route_(open_netlink(NETLINK_ROUTE, "NETLINK_ROUTE")), first_client_port_(read_first_client_port())
 {
+	try {
+		sock_diag_ = open_netlink(NETLINK_SOCK_DIAG, "NETLINK_SOCK_DIAG");
+		route_ = open_netlink(NETLINK_ROUTE, "NETLINK_ROUTE");
+		first_client_port_ = read_first_client_port();
+	} catch (const Failure &failure) {
+		opening_failure_ = failure;
+	}
 }
 
 void NodeSockets::read()
 {
+	if (opening_failure_)
+		throw *opening_failure_;
 	Known known;
 	for (const uint8_t family : {AF_INET, AF_INET6}) {
 		list_sockets(IPPROTO_TCP, family, known.tcp);

@@ -7,12 +7,14 @@
 #include <array>
 #include <bitset>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include <linux/types.h>
 
 #include "conversations.h"
+#include "failure.h"
 #include "file_descriptor.h"
 #include "interner.h"
 
@@ -22,7 +24,7 @@ namespace weir
 class NodeSockets
 {
       public:
-	// Throws Failure.
+	// What cannot be had here is said by each read().
 	NodeSockets();
 
 	// Asks the kernel again. Throws Failure, and then still knows what it knew before.
@@ -53,7 +55,8 @@ class NodeSockets
 	FileDescriptor sock_diag_;
 	FileDescriptor route_;
 	uint32_t sequence_ = 0;
-	uint16_t first_client_port_;
+	uint16_t first_client_port_ = 32768; // the kernel's own default
+	std::optional<Failure> opening_failure_;
 	Known known_;
 };
 

@@ -38,6 +38,7 @@ function flowTables(): () => FlowTable {
     direction: Uint8Array.from(codes(2)),
     iface: new Uint16Array(FLOWS),
     initiator: Uint8Array.from(codes(3)),
+    guessed: new Uint8Array(FLOWS),
     bytes: Float64Array.from(codes(1 << 20)),
     packets: Float64Array.from(codes(1 << 10)),
   };

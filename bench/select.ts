@@ -57,6 +57,7 @@ function makeFlows(rows: number, pairs: number): FlowTable {
       direction: column(Uint8Array, () => random(2)),
       iface: column(Uint16Array, () => 2),
       initiator: column(Uint8Array, () => 1),
+      guessed: new Uint8Array(rows),
       bytes: column(Float64Array, () => random(100_000)),
       packets: column(Float64Array, () => random(100)),
     },

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "device_table.h"
 #include "interner.h"
 #include "javascript.h"
+#include "own_connections.h"
 #include "window.h"
 
 namespace weir
@@ -45,9 +47,19 @@ inline Columns columns_of(const Napi::Object &columns)
 	    .direction = elements_of<uint8_t>(columns, "direction"),
 	    .iface = elements_of<uint16_t>(columns, "iface"),
 	    .initiator = elements_of<uint8_t>(columns, "initiator"),
+	    .guessed = elements_of<uint8_t>(columns, "guessed"),
 	    .bytes = elements_of<double>(columns, "bytes"),
 	    .packets = elements_of<double>(columns, "packets"),
 	};
+}
+
+// Undefined where none are left out.
+inline std::optional<OwnConnections> own_connections_of(const Napi::Value &value)
+{
+	if (!value.IsTypedArray())
+		return std::nullopt;
+	const auto records = value.As<Napi::Uint8Array>();
+	return OwnConnections(records.Data(), records.ByteLength() / sizeof(OwnConnection));
 }
 
 inline Napi::Array text_array(Napi::Env env, const std::vector<std::string> &texts)
@@ -124,6 +136,8 @@ inline Napi::Value collection_object(Napi::Env env, const std::vector<Address> &
 	result.Set("usedSlots", window.used_slots);
 	result.Set("overflowFlows", static_cast<double>(window.overflow_flows));
 	result.Set("scanNs", static_cast<double>(window.scan_ns));
+	if (!window.sockets_failure.empty())
+		result.Set("socketsFailure", window.sockets_failure);
 	return result;
 }
 

@@ -2,15 +2,18 @@
 #include "flow_reader.h"
 
 #include <chrono>
+#include <utility>
 
 namespace weir
 {
 
-FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows)
+FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows, NodeSockets sockets,
+		       bool guess_ports)
     : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots), idle_windows_(idle_windows),
       control_(object.map_descriptor(".data.control"), 1, ".data.control"),
       overflow_(object.map_descriptor("overflow_0"), object.map_descriptor("overflow_1")),
-      openings_(object.map_descriptor("flow_cold"), control_->mask)
+      openings_(object.map_descriptor("flow_cold"), control_->mask),
+      identifier_(openings_, Roles(openings_, std::move(sockets), guess_ports))
 {
 	follow_mask();
 }
@@ -45,11 +48,11 @@ size_t FlowReader::row_bound() const
 	       drained_flows_.load(std::memory_order_relaxed);
 }
 
-Window FlowReader::collect(const Columns &columns)
+Window FlowReader::collect(const Columns &columns, const std::optional<OwnConnections> &own)
 {
 	forget_window();
 	try {
-		return read_window(columns);
+		return read_window(columns, own);
 	} catch (...) {
 		// Rows that nobody got must not be committed.
 		forget_window();
@@ -67,7 +70,7 @@ void FlowReader::forget_window()
 	drained_flows_.store(overflow_flows_.size(), std::memory_order_relaxed);
 }
 
-Window FlowReader::read_window(const Columns &columns)
+Window FlowReader::read_window(const Columns &columns, const std::optional<OwnConnections> &own)
 {
 	const auto start = std::chrono::steady_clock::now();
 	Window window;
@@ -79,7 +82,7 @@ Window FlowReader::read_window(const Columns &columns)
 	follow_mask();
 	scan(columns, window);
 	take_overflow(columns, window);
-	add_new_flows(columns, window);
+	add_new_flows(columns, own, window);
 	openings_.unmap();
 	window.slots = static_cast<uint32_t>(slots_.size());
 	window.used_slots = __atomic_load_n(&control_->used, __ATOMIC_RELAXED);
@@ -150,11 +153,17 @@ void FlowReader::take_overflow(const Columns &columns, Window &window)
 	}
 }
 
-void FlowReader::add_new_flows(const Columns &columns, Window &window)
+void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window)
 {
-	identifier_.identify(slots_, new_flows_);
+	if (identifier_.identify(slots_, own, new_flows_))
+		correct_identities(columns);
+	if (const auto &failure = identifier_.roles().sockets_failure())
+		window.sockets_failure = failure->what();
 	for (const NewFlow &flow : new_flows_) {
 		if (flow.slot != no_slot) {
+			// A read that failed may have left one.
+			identifier_.roles().release(known_[flow.slot].identity);
+			identifier_.roles().keep(flow.identity);
 			known_[flow.slot].identity = flow.identity;
 			add_row(columns, window, flow.slot, flow.total);
 			continue;
@@ -166,6 +175,23 @@ void FlowReader::add_new_flows(const Columns &columns, Window &window)
 			    .amount = flow.total});
 	}
 	new_flows_.clear();
+}
+
+// Of all that is known, and of the rows that were written before the new flows were looked at: one for each pending
+// slot that is not left out.
+void FlowReader::correct_identities(const Columns &columns)
+{
+	for (Known &known : known_)
+		identifier_.roles().follow(known.identity);
+	size_t row = 0;
+	for (const Pending &pending : pending_) {
+		const Identity &identity = known_[pending.index].identity;
+		if (identity.disposition != LEAVES)
+			continue;
+		columns.initiator[row] = identity.initiator;
+		columns.guessed[row] = identity.guessed;
+		row++;
+	}
 }
 
 void FlowReader::new_endpoint_epoch()

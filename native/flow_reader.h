@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "../bpf/flow.h"
@@ -30,10 +31,12 @@ inline uint64_t load_counter(const __u64 &counter)
 class FlowReader
 {
       public:
-	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows);
+	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows, NodeSockets sockets,
+		   bool guess_ports);
 
-	// After a Failure there is nothing to commit, and the next collect has all of it.
-	Window collect(const Columns &columns);
+	// own: the connections of this process, to be left out. After a Failure there is nothing to commit, and the
+	// next collect has all of it.
+	Window collect(const Columns &columns, const std::optional<OwnConnections> &own);
 	// Returns how many slots were freed. After a Failure the rows are committed all the same.
 	size_t commit();
 	void new_endpoint_epoch();
@@ -59,12 +62,13 @@ class FlowReader
 	};
 
 	void follow_mask();
-	Window read_window(const Columns &columns);
+	Window read_window(const Columns &columns, const std::optional<OwnConnections> &own);
 	void forget_window();
 	void scan(const Columns &columns, Window &window);
 	void add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total);
 	void take_overflow(const Columns &columns, Window &window);
-	void add_new_flows(const Columns &columns, Window &window);
+	void add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window);
+	void correct_identities(const Columns &columns);
 	bool crowded() const;
 	uint32_t idle_limit() const;
 	bool may_free(uint32_t index);
@@ -78,7 +82,7 @@ class FlowReader
 	MapView<flow_slot> slots_;
 	Overflow overflow_;
 	Openings openings_;
-	Identifier identifier_{openings_};
+	Identifier identifier_;
 	Interner interner_;
 	uint32_t endpoint_epoch_ = 1;
 	std::vector<Known> known_;

@@ -8,10 +8,12 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { WeirError } from '../core/errors.ts';
+import type { OwnConnection } from '../core/network/own-connections.ts';
 import { integer, interfaceIndex, MAX_SLOTS } from './arguments.ts';
 import type { PacketSource } from './capabilities.ts';
 import { checkColumns, type FlowColumns } from './flow-columns.ts';
 import { nativeError, needCapabilities } from './native-error.ts';
+import { encodeOwnConnections } from './own-connections.ts';
 import { type InterfaceWatch, throttle } from './throttle.ts';
 
 export type { PacketSource } from './capabilities.ts';
@@ -56,6 +58,10 @@ export interface KernelTableOptions {
   readonly source?: PacketSource;
   /** How `tc` programs are attached; default auto: tcx where the kernel has it. */
   readonly trafficControl?: 'auto' | 'tcx' | 'tc';
+  /** Where nothing else tells who opened a connection, it was the end with the higher port. Default false. */
+  readonly guessPorts?: boolean;
+  /** Lists the connections of this process that are left out; asked at each collect. Absent: none are. */
+  readonly ownConnections?: () => readonly OwnConnection[];
   /** BPF object file; tests load one with a packet generator. */
   readonly objectPath?: string;
 }
@@ -105,6 +111,8 @@ export interface Collected {
   readonly maxSlots: number;
   readonly overflowFlows: number;
   readonly scanNs: number;
+  /** Why the listening sockets of this node could not be read anew; what was known before still serves. */
+  readonly socketsFailure?: string;
 }
 
 export interface KernelTable {
@@ -158,6 +166,7 @@ interface Addon {
     idleWindows: number;
     source: PacketSource;
     trafficControl: 'auto' | 'tcx' | 'tc';
+    guessPorts: boolean;
   }): Promise<AddonTable>;
   listInterfaces(): NetworkInterface[];
   removeLeftFilters(): string[];
@@ -173,7 +182,7 @@ interface AddonTable {
   detachOffLoop(index: number, direction: HookDirection): Promise<void>;
   setCovered(indexes: readonly number[]): void;
   rowBound(): number;
-  collect(columns: FlowColumns): Promise<Omit<Collected, 'maxSlots'>>;
+  collect(columns: FlowColumns, ownConnections?: Uint8Array): Promise<Omit<Collected, 'maxSlots'>>;
   commit(): Promise<number>;
   newEndpointEpoch(): void;
   settle(): Promise<void>;
@@ -244,16 +253,22 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
       idleWindows,
       source,
       trafficControl: options.trafficControl ?? 'auto',
+      guessPorts: options.guessPorts ?? false,
       ...(options.protocols === undefined ? {} : { protocols: options.protocols }),
     });
-    return kernelTable(table, maxSlots, source);
+    return kernelTable(table, maxSlots, source, options.ownConnections);
   } catch (error) {
     throw nativeError(error, source);
   }
 }
 
 /** The addon's reader takes one call at a time; this keeps the order and refuses calls after close. */
-function kernelTable(table: AddonTable, maxSlots: number, source: PacketSource): KernelTable {
+function kernelTable(
+  table: AddonTable,
+  maxSlots: number,
+  source: PacketSource,
+  ownConnections: KernelTableOptions['ownConnections'],
+): KernelTable {
   let last: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
   let newEpochDue = false;
@@ -293,7 +308,9 @@ function kernelTable(table: AddonTable, maxSlots: number, source: PacketSource):
         const checked = checkColumns({ ...columns });
         if (newEpochDue) table.newEndpointEpoch();
         newEpochDue = false;
-        return { ...(await table.collect(checked)), maxSlots };
+        // In the same turn as the collect: none can be opened in between.
+        const own = ownConnections === undefined ? undefined : encodeOwnConnections(ownConnections());
+        return { ...(await table.collect(checked, own)), maxSlots };
       }),
     commit: () => inTurn(async () => ({ freed: await table.commit() })),
     newEndpointEpoch: () =>

@@ -78,11 +78,16 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 			load.protocols->push_back(
 			    static_cast<uint8_t>(protocols.Get(i).As<Napi::Number>().Uint32Value()));
 	}
-	const uint32_t idle_windows = number_of(options, "idleWindows");
+	const ReadOptions read = {
+	    .idle_windows = number_of(options, "idleWindows"),
+	    .guess_ports = options.Get("guessPorts").As<Napi::Boolean>(),
+	};
+	// Made here, since a socket is of the network namespace of the thread that makes it.
+	const auto sockets = std::make_shared<NodeSockets>();
 	return Work<std::shared_ptr<Loaded>>::start(
 	    info.Env(), options,
-	    [load, idle_windows, traffic_control] {
-		    return std::make_shared<Loaded>(load, idle_windows, traffic_control);
+	    [load, read, traffic_control, sockets] {
+		    return std::make_shared<Loaded>(load, read, traffic_control, std::move(*sockets));
 	    },
 	    [](Napi::Env env, std::shared_ptr<Loaded> &loaded) -> Napi::Value {
 		    return constructor_of(env).New({Napi::External<std::shared_ptr<Loaded>>::New(env, &loaded)});
@@ -181,17 +186,17 @@ Napi::Value KernelTable::row_bound(const Napi::CallbackInfo &info)
 	return Napi::Number::New(info.Env(), static_cast<double>(loaded_->reader.row_bound()));
 }
 
-// collect(columns) -> Promise
+// collect(columns, ownConnections) -> Promise
 Napi::Value KernelTable::collect(const Napi::CallbackInfo &info)
 {
 	const Napi::Object columns = info[0].As<Napi::Object>();
 	const Columns places = columns_of(columns);
 	return Work<Collection>::start(
 	    info.Env(), columns,
-	    [loaded = loaded_, places] {
+	    [loaded = loaded_, places, own = own_connections_of(info[1])] {
 		    // The ledger first: what moves from it to nowhere cannot be counted twice.
 		    std::vector<LedgerEntry> ledger = loaded->devices.read_ledger();
-		    Window window = loaded->reader.collect(places);
+		    Window window = loaded->reader.collect(places, own);
 		    loaded->devices.reported(ledger);
 		    return Collection{.window = std::move(window), .ledger = std::move(ledger)};
 	    },

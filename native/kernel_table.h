@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "device_table.h"
@@ -17,10 +18,16 @@
 namespace weir
 {
 
+struct ReadOptions {
+	uint32_t idle_windows;
+	bool guess_ports;
+};
+
 // What is loaded; shared with work that is under way, so that closing never pulls it away.
 struct Loaded {
-	Loaded(const LoadOptions &options, uint32_t idle_windows, TrafficControl traffic_control)
-	    : object(options), reader(object, options.max_slots, idle_windows),
+	Loaded(const LoadOptions &options, const ReadOptions &read, TrafficControl traffic_control, NodeSockets sockets)
+	    : object(options),
+	      reader(object, options.max_slots, read.idle_windows, std::move(sockets), read.guess_ports),
 	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger")),
 	      hooks(make_hooks(object, options, traffic_control))
 	{

@@ -89,7 +89,7 @@ test.serial('frames of every form have the same rows and the same ledger on ever
     await table.close();
   }
   const [tcx, clsact, socket] = results;
-  t.true(tcx!.includes(`1111 2222 ${UDP} 0 0 3 ${3 * 142}`));
+  t.true(tcx!.includes(`1111 2222 ${UDP} 0 1 3 ${3 * 142}`));
   t.true(tcx!.includes(`40000 443 ${TCP} 0 0 ${3 * 4} ${3 * (5000 + 4 * 54)}`), 'segments of the wire');
   t.deepEqual(clsact, tcx);
   t.deepEqual(socket, tcx);

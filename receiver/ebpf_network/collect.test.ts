@@ -142,6 +142,24 @@ test('a collect that fails is logged, counted and tried again, and loses nothing
   await receiver.stop?.();
 });
 
+test('that the sockets of the host cannot be read is said once, until they can', async (t) => {
+  const { table, clock, receiver, log } = setUp();
+  await receiver.start?.();
+  await clock.asleep();
+  const said = () => log.filter((line) => line.includes('sock_diag: Permission denied')).length;
+  for (const [failing, times] of [
+    [true, 1],
+    [true, 1],
+    [false, 1],
+    [true, 2],
+  ] as const) {
+    table.socketsFailure = failing ? 'sock_diag: Permission denied' : undefined;
+    await clock.advance(5000);
+    t.is(said(), times);
+  }
+  await receiver.stop?.();
+});
+
 // A collect after a commit that failed would bring the same rows a second time.
 test('a commit that fails is done before the next collect, and nothing leaves twice', async (t) => {
   const { table, clock, consumer, receiver, registry } = setUp();

@@ -163,6 +163,15 @@ function createReporter({ receiver, metrics, logger }: CollectorOptions) {
     help: 'Times the flow table could not be read; what it holds is read the next time.',
   });
   failures.add(0, { receiver });
+  let socketsFailure: string | undefined;
+  /** Once, until it works again. */
+  const sockets = (failure: string | undefined) => {
+    if (failure !== undefined && socketsFailure === undefined) {
+      const effect = 'The listening sockets of this host cannot be read: directions that they would tell are unknown.';
+      logger.warn(effect, { error: failure });
+    }
+    socketsFailure = failure;
+  };
   return {
     collected(collected: Collected) {
       slots.set(collected.usedSlots, { receiver, state: 'used' });
@@ -170,6 +179,7 @@ function createReporter({ receiver, metrics, logger }: CollectorOptions) {
       slots.set(collected.overflowFlows, { receiver, state: 'overflow' });
       capacity.set(collected.maxSlots, { receiver });
       scan.set(collected.scanNs / 1e9, { receiver });
+      sockets(collected.socketsFailure);
     },
     failed(error: unknown) {
       failures.add(1, { receiver });

@@ -42,6 +42,8 @@ test('an empty block takes every default', (t) => {
     direction: 'both',
     cache_max_flows: 131_072,
     cache_active_timeout: 5000,
+    guess_ports: 'disable',
+    exclude_self: true,
     listen_interfaces: 'watch',
     listen_poll_period: 10_000,
     agent_ip: '',

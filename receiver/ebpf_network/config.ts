@@ -1,7 +1,7 @@
 /** The keys of `ebpf_network`: their formats, defaults and docs. Names are those of Beyla. */
 
 import { isIP } from 'node:net';
-import { duration, oneOf, positiveInteger } from '../../core/config/formats.ts';
+import { boolean, duration, oneOf, positiveInteger } from '../../core/config/formats.ts';
 import { featureList, presetList, textListOf } from '../../core/config/lists.ts';
 import { type ConfigSchema, type Format, FormatError } from '../../core/config/schema.ts';
 import { suggestionFor } from '../../core/config/suggest.ts';
@@ -25,6 +25,8 @@ export interface EbpfNetworkConfig {
   readonly cache_max_flows: number;
   /** Milliseconds. */
   readonly cache_active_timeout: number;
+  readonly guess_ports: 'disable' | 'ordinal';
+  readonly exclude_self: boolean;
   readonly listen_interfaces: 'watch' | 'poll';
   /** Milliseconds. */
   readonly listen_poll_period: number;
@@ -161,6 +163,16 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     doc: 'How often the table is read; from `10ms` to `1h`.',
     format: timeBetween(MIN_ACTIVE_TIMEOUT_MS, '10ms', MAX_ACTIVE_TIMEOUT_MS, '1h'),
     default: '5s',
+  },
+  guess_ports: {
+    doc: 'Who is the client where neither a handshake nor a listening socket of this host tells: nobody knows (`disable`), or the end with the higher port (`ordinal`), and `direction.guessed` is true.',
+    format: oneOf('disable', 'ordinal'),
+    default: 'disable',
+  },
+  exclude_self: {
+    doc: "Leave out the connections that this agent opens itself, to its exporters' servers above all; they are in the ledger as `self`.",
+    format: boolean,
+    default: true,
   },
   listen_interfaces: {
     doc: 'How interfaces that come, go and change are noticed: `watch`, the kernel says so; `poll`, by looking.',

@@ -3,6 +3,7 @@
 import { networkInterfaces } from 'node:os';
 import { type Consumer, defineReceiver, type Host, type Receiver } from '../../core/component/define.ts';
 import type { WeirError } from '../../core/errors.ts';
+import { type OwnConnection, ownConnections } from '../../core/network/own-connections.ts';
 import { flowAttributes } from '../../core/table/flow-columns.ts';
 import {
   type InterfaceWatch,
@@ -33,6 +34,8 @@ export interface Kernel {
   watchInterfaces(onChange: (gone: Iterable<number>) => void): InterfaceWatch;
   pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch;
   readInterfaceBytes(): Promise<InterfaceBytes>;
+  /** The connections that this process opened. */
+  ownConnections(): readonly OwnConnection[];
   /** Takes the lines of the ledger at the end. */
   write(line: string): void;
 }
@@ -44,6 +47,7 @@ const kernel: Kernel = {
   watchInterfaces,
   pollInterfaces,
   readInterfaceBytes,
+  ownConnections: () => ownConnections().list(),
   write: (line) => void process.stderr.write(line),
 };
 
@@ -55,7 +59,11 @@ export default defineReceiver<EbpfNetworkConfig>({
   config: schema,
   elsewhere,
   adds: flowAttributes,
-  create: (config, host, consumer) => createReceiver(config, host, consumer, kernel),
+  create: (config, host, consumer) => {
+    // From here on they are heard of: exporters start before this receiver does.
+    ownConnections();
+    return createReceiver(config, host, consumer, kernel);
+  },
 });
 
 function pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch {
@@ -120,6 +128,8 @@ async function startCounting(
         source: packetSource,
         trafficControl: config.traffic_control_backend,
         maxFlows: config.cache_max_flows,
+        guessPorts: config.guess_ports === 'ordinal',
+        ...(config.exclude_self ? { ownConnections: source.ownConnections } : {}),
         ...(protocols === undefined ? {} : { protocols }),
       });
       try {

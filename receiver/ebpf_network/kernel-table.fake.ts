@@ -33,6 +33,7 @@ export class FakeKernelTable implements KernelTable {
   /** Thrown by the next call of that name. */
   readonly failures = new Map<'attach' | 'collect' | 'commit' | 'settle', Error>();
   ledger: LedgerRow[] = [];
+  socketsFailure: string | undefined;
   /** Rows that a collect writes at most. */
   rowLimit = Number.POSITIVE_INFINITY;
   /** Runs while a collect is under way. */
@@ -105,6 +106,7 @@ export class FakeKernelTable implements KernelTable {
       maxSlots: 262_144,
       overflowFlows: 0,
       scanNs: 1_000_000,
+      ...(this.socketsFailure === undefined ? {} : { socketsFailure: this.socketsFailure }),
     };
   }
 

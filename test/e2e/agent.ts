@@ -9,6 +9,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Certificate } from '../support/certificate.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
 import type { ReceivedPoint } from '../support/received-points.ts';
 import { until } from '../support/until.ts';
@@ -79,12 +80,27 @@ export interface Sink {
   stop(): void;
 }
 
-/** An OTLP server at 127.0.0.1:4317 (gRPC) and 127.0.0.1:4318 (HTTP) of the namespace. */
-export async function startSink(namespace: NetworkNamespace): Promise<Sink> {
+export interface SinkPlace {
+  /** Default 127.0.0.1. */
+  readonly address?: string;
+  readonly tls?: Certificate;
+}
+
+/** An OTLP server at port 4317 (gRPC) and 4318 (HTTP) of the namespace. */
+export async function startSink(
+  namespace: NetworkNamespace,
+  { address = '127.0.0.1', tls }: SinkPlace = {},
+): Promise<Sink> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-test-'));
   const out = join(folder, 'points.jsonl');
   const refusal = join(folder, 'refuse');
-  const places = ['--grpc', '127.0.0.1:4317', '--http', '127.0.0.1:4318', '--out', out, '--refuse-while', refusal];
+  const places = ['--grpc', `${address}:4317`, '--http', `${address}:4318`, '--out', out, '--refuse-while', refusal];
+  if (tls !== undefined) {
+    for (const part of ['key', 'cert'] as const) {
+      writeFileSync(join(folder, part), tls[part]);
+      places.push(`--${part}`, join(folder, part));
+    }
+  }
   const child = namespace.spawn(process.execPath, [SINK, ...places], { stdio: ['ignore', 'pipe', 'inherit'] });
   const printed = textOf(child, 'stdout');
   await until('the sink listens', () => printed().includes('\n'));

@@ -96,7 +96,6 @@ export function createCollector(options: CollectorOptions): Collector {
       const interfaceNames = new Map(names.current);
       const flows = toFlowTable({ ...options.origin, interfaceNames, flows: columns, endpoints, rows, window });
       const filtered = consumer.consume(flows);
-      // Of the raw columns, which are not scaled.
       if (filtered !== undefined) ledger.filtered(interfaceSums(columns, filtered));
       ledger.exported();
     } catch (error) {

@@ -73,6 +73,8 @@ ${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, d
     direction: 'both',
     cache_max_flows: 131_072,
     cache_active_timeout: '5s',
+    guess_ports: 'disable',
+    exclude_self: true,
     listen_interfaces: 'watch',
     listen_poll_period: '10s',
     agent_ip: '',

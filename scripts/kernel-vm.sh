@@ -67,6 +67,8 @@ mount sysfs sys /new/sys
 mount bpf bpf /new/sys/fs/bpf
 mount cgroup2 cgroup /new/sys/fs/cgroup
 mount devtmpfs dev /new/dev
+$b mkdir -p /new/dev/pts
+mount devpts pts /new/dev/pts -o ptmxmode=666
 mount tmpfs run /new/run
 exec $b chroot /new /bin/bash /shared/main
 INIT

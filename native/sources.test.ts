@@ -13,6 +13,7 @@ import {
   udpFrame,
 } from '../test/support/frames.ts';
 import { hookKinds } from '../test/support/hook-kinds.ts';
+import { kernelGives } from '../test/support/kernel-gives.ts';
 import { enterNetworkNamespace, sendFrame } from '../test/support/native.ts';
 import { createNetworkNamespace, joinByVeth, removeNetworkNamespaces } from '../test/support/network-namespace.ts';
 import { flowColumns, type HookKind, type KernelTable, openKernelTable } from './index.ts';
@@ -90,6 +91,7 @@ test.serial('frames of every form have the same rows and the same ledger on ever
   const [first = [], ...others] = results;
   t.true(first.includes(`1111 2222 ${UDP} 0 0 3 ${3 * 142}`));
   t.true(first.includes(`40000 443 ${TCP} 0 0 ${3 * 4} ${3 * (5000 + 4 * 54)}`), 'segments of the wire');
+  kernelGives(t, '`source: tc` attaches by', hookKinds[0] === 'tcx' ? 'tcx' : 'clsact: it has no tcx');
   for (const [at, other] of others.entries()) t.deepEqual(other, first, `${hookKinds[at + 1]} as ${hookKinds[0]}`);
 });
 

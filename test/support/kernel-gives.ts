@@ -5,7 +5,7 @@
 
 import type { ExecutionContext } from 'ava';
 
-/** `what` is a row of the table, `answer` the text of this kernel's cell. */
+/** `what` is a row of the table, `answer` the text of this kernel's cell. Call it last: what failed before is not given. */
 export function kernelGives(t: ExecutionContext, what: string, answer: string): void {
-  t.log(`kernel gives: ${what} | ${answer}`);
+  t.log(`kernel gives: ${what} -> ${answer}`);
 }

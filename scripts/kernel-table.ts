@@ -57,6 +57,10 @@ const rows: readonly Row[] = [
     by: '`test/e2e/lifecycle.test.ts`',
   },
   {
+    what: "a plain user's agent counts with the capabilities of its source",
+    by: '`test/e2e/privileges.test.ts`',
+  },
+  {
     what: 'a packet costs at most 210 instructions over an empty program, at ingress and at egress',
     by: '`test/kernels/instructions.test.ts`',
   },

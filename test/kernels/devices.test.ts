@@ -161,8 +161,6 @@ async function ppp(number: number): Promise<Way> {
   const [nearAddress, farAddress] = addresses(number, {});
   const common = 'nodetach noauth local nocrtscts nodefaultroute noipv6 noccp novj unit 7';
   const other = `ip netns exec ${far.name} pppd notty ${common} ${farAddress}:${nearAddress}`;
-  // Which makes /dev/ppp.
-  near.run('modprobe', 'ppp_async');
   near.spawn('pppd', [...common.split(' '), `${nearAddress}:${farAddress}`, 'pty', other], { stdio: 'ignore' });
   const isUp = (namespace: NetworkNamespace) => namespace.run('ip', '-4', 'address', 'show').includes(' ppp7');
   await until('both ends of the line are up', () => isUp(near) && isUp(far));

@@ -104,8 +104,10 @@ inline Napi::Value collection_object(Napi::Env env, const std::vector<Address> &
 	Napi::Array sums = Napi::Array::New(env);
 	for (const auto &[place, amount] : window.sums) {
 		Napi::Object sum = amount_object(env, amount);
-		sum.Set("iface", place >> 1);
-		sum.Set("direction", direction_name(place & 1));
+		sum.Set("iface", place.iface);
+		sum.Set("direction", direction_name(place.direction));
+		if (place.disposition != LEAVES)
+			sum.Set("leftOut", place.disposition == LEFT_OUT_SELF ? "self" : "tunnel");
 		sums.Set(sums.Length(), sum);
 	}
 	Napi::Array ledger = Napi::Array::New(env);

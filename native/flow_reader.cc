@@ -2,28 +2,9 @@
 #include "flow_reader.h"
 
 #include <chrono>
-#include <utility>
-
-#include <netinet/in.h>
-
-#include "grace_period.h"
 
 namespace weir
 {
-
-namespace
-{
-
-// An idle TCP connection whose opening was seen keeps its slot this many times longer, since with the slot goes the
-// knowledge of who opened it; FIN, RST or a table more than half full end that.
-constexpr uint32_t open_connection_factor = 120;
-
-uint64_t load(const __u64 &counter)
-{
-	return __atomic_load_n(&counter, __ATOMIC_RELAXED);
-}
-
-} // namespace
 
 FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows)
     : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots), idle_windows_(idle_windows),
@@ -79,6 +60,7 @@ Window FlowReader::collect(const Columns &columns)
 void FlowReader::forget_window()
 {
 	pending_.clear();
+	new_flows_.clear();
 	idle_.clear();
 	overflow_written_ = 0;
 	openings_.unmap();
@@ -96,7 +78,8 @@ Window FlowReader::read_window(const Columns &columns)
 	__atomic_add_fetch(&control_->epoch, 1, __ATOMIC_SEQ_CST);
 	follow_mask();
 	scan(columns, window);
-	write_overflow(columns, window);
+	take_overflow(columns, window);
+	add_new_flows(columns, window);
 	openings_.unmap();
 	window.slots = static_cast<uint32_t>(slots_.size());
 	window.used_slots = __atomic_load_n(&control_->used, __ATOMIC_RELAXED);
@@ -118,121 +101,71 @@ void FlowReader::scan(const Columns &columns, Window &window)
 		if (state != SLOT_READY && state != SLOT_DEAD)
 			continue;
 		Known &known = known_[index];
-		const uint64_t bytes = load(slot.bytes), packets = load(slot.packets);
+		const uint64_t bytes = load_counter(slot.bytes), packets = load_counter(slot.packets);
 		if (bytes == known.bytes && packets == known.packets) {
 			// The window just read is one; more than `limit` of them without a packet is idle.
 			if (state == SLOT_DEAD || epoch - __atomic_load_n(&slot.epoch, __ATOMIC_RELAXED) > limit)
 				idle_.push_back(index);
 			continue;
 		}
-		if (window.rows == columns.capacity) {
+		if (window.rows + new_flows_.size() == columns.capacity) {
 			window.complete = false;
 			continue;
 		}
-		if (known.endpoint_epoch != endpoint_epoch_)
-			read_identity(index, known);
-		window.add(columns, slot.key,
-			   {.src = known.src,
-			    .dst = known.dst,
-			    .initiator = known.initiator,
-			    .bytes = bytes - known.bytes,
-			    .packets = packets - known.packets});
-		pending_.push_back({.index = index, .bytes = bytes, .packets = packets});
+		const flow_amount total = {.bytes = bytes, .packets = packets};
+		if (known.endpoint_epoch == 0)
+			new_flows_.push_back({.key = slot.key, .slot = index, .total = total});
+		else
+			add_row(columns, window, index, total);
 	}
 }
 
-void FlowReader::read_identity(uint32_t index, Known &known)
+void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total)
 {
+	Known &known = known_[index];
 	const flow_key &key = slots_[index].key;
-	if (known.endpoint_epoch == 0 && key.transport == IPPROTO_TCP)
-		known.initiator = openings_.initiator_of(slots_, index);
-	known.src = interner_.code(key.src);
-	known.dst = interner_.code(key.dst);
-	known.endpoint_epoch = endpoint_epoch_;
+	if (known.endpoint_epoch != endpoint_epoch_) {
+		known.src = interner_.code(key.src);
+		known.dst = interner_.code(key.dst);
+		known.endpoint_epoch = endpoint_epoch_;
+	}
+	window.add(columns, key,
+		   {.src = known.src,
+		    .dst = known.dst,
+		    .identity = known.identity,
+		    .amount = {.bytes = total.bytes - known.bytes, .packets = total.packets - known.packets}});
+	pending_.push_back({.index = index, .total = total});
 }
 
-// Drained flows have no slot, so nobody knows who opened them.
-void FlowReader::write_overflow(const Columns &columns, Window &window)
+// What was drained is kept until it is committed, and is new with each collect.
+void FlowReader::take_overflow(const Columns &columns, Window &window)
 {
 	for (const OverflowFlow &flow : overflow_flows_) {
-		if (window.rows == columns.capacity) {
+		if (window.rows + new_flows_.size() == columns.capacity) {
 			window.complete = false;
 			return;
 		}
-		window.add(columns, flow.key,
-			   {.src = interner_.code(flow.key.src),
-			    .dst = interner_.code(flow.key.dst),
-			    .initiator = INITIATOR_UNKNOWN,
-			    .bytes = flow.amount.bytes,
-			    .packets = flow.amount.packets});
+		new_flows_.push_back({.key = flow.key, .slot = no_slot, .total = flow.amount});
 		overflow_written_++;
 	}
 }
 
-size_t FlowReader::commit()
+void FlowReader::add_new_flows(const Columns &columns, Window &window)
 {
-	for (const Pending &row : pending_) {
-		known_[row.index].bytes = row.bytes;
-		known_[row.index].packets = row.packets;
+	identifier_.identify(slots_, new_flows_);
+	for (const NewFlow &flow : new_flows_) {
+		if (flow.slot != no_slot) {
+			known_[flow.slot].identity = flow.identity;
+			add_row(columns, window, flow.slot, flow.total);
+			continue;
+		}
+		window.add(columns, flow.key,
+			   {.src = interner_.code(flow.key.src),
+			    .dst = interner_.code(flow.key.dst),
+			    .identity = flow.identity,
+			    .amount = flow.total});
 	}
-	pending_.clear();
-	overflow_flows_.erase(overflow_flows_.begin(),
-			      overflow_flows_.begin() + static_cast<std::ptrdiff_t>(overflow_written_));
-	overflow_written_ = 0;
-	drained_flows_.store(overflow_flows_.size(), std::memory_order_relaxed);
-
-	// Only slots that this call marks are freed by it. Should it fail, the next scan finds the dead ones again.
-	std::vector<uint32_t> dead;
-	for (const uint32_t index : std::exchange(idle_, {})) {
-		if (may_free(index) && mark_dead(index))
-			dead.push_back(index);
-	}
-	openings_.unmap();
-	if (dead.empty())
-		return 0;
-	wait_for_running_programs();
-	size_t freed = 0;
-	for (const uint32_t index : dead)
-		freed += free_slot(index);
-	return freed;
-}
-
-bool FlowReader::may_free(uint32_t index)
-{
-	const flow_slot &slot = slots_[index];
-	if (__atomic_load_n(&slot.state, __ATOMIC_RELAXED) == SLOT_DEAD)
-		return true;
-	const uint32_t idle_epochs =
-	    __atomic_load_n(&control_->epoch, __ATOMIC_RELAXED) - __atomic_load_n(&slot.epoch, __ATOMIC_RELAXED);
-	if (idle_epochs == 0)
-		return false; // a packet came after the scan
-	if (known_[index].initiator == INITIATOR_UNKNOWN || crowded() ||
-	    idle_epochs > uint64_t{idle_windows_} * open_connection_factor)
-		return true;
-	return !openings_.is_open(slots_, index);
-}
-
-// From here on no program that starts counts into the slot; those that run are waited for.
-bool FlowReader::mark_dead(uint32_t index)
-{
-	uint32_t expected = SLOT_READY;
-	return __atomic_compare_exchange_n(&slots_[index].state, &expected, SLOT_DEAD, false, __ATOMIC_SEQ_CST,
-					   __ATOMIC_SEQ_CST) ||
-	       expected == SLOT_DEAD;
-}
-
-// A packet that came between the scan and the mark stays in the dead slot for the next collect.
-bool FlowReader::free_slot(uint32_t index)
-{
-	flow_slot &slot = slots_[index];
-	if (load(slot.bytes) != known_[index].bytes || load(slot.packets) != known_[index].packets)
-		return false;
-	known_[index] = {};
-	__atomic_store_n(&slot.bytes, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot.packets, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot.state, SLOT_FREE, __ATOMIC_RELEASE);
-	__atomic_sub_fetch(&control_->used, 1, __ATOMIC_RELAXED);
-	return true;
+	new_flows_.clear();
 }
 
 void FlowReader::new_endpoint_epoch()

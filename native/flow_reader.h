@@ -12,6 +12,7 @@
 
 #include "../bpf/flow.h"
 #include "file_descriptor.h"
+#include "identity.h"
 #include "interner.h"
 #include "loader.h"
 #include "openings.h"
@@ -20,6 +21,11 @@
 
 namespace weir
 {
+
+inline uint64_t load_counter(const __u64 &counter)
+{
+	return __atomic_load_n(&counter, __ATOMIC_RELAXED);
+}
 
 class FlowReader
 {
@@ -44,21 +50,21 @@ class FlowReader
 		uint64_t packets;
 		uint32_t src;
 		uint32_t dst;
-		uint32_t endpoint_epoch; // of src and dst; 0: the key was not read yet
-		weir::initiator initiator;
+		uint32_t endpoint_epoch; // of src and dst; 0: the flow is new
+		Identity identity;
 	};
 	struct Pending {
 		uint32_t index;
-		uint64_t bytes;
-		uint64_t packets;
+		flow_amount total;
 	};
 
 	void follow_mask();
 	Window read_window(const Columns &columns);
 	void forget_window();
 	void scan(const Columns &columns, Window &window);
-	void read_identity(uint32_t index, Known &known);
-	void write_overflow(const Columns &columns, Window &window);
+	void add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total);
+	void take_overflow(const Columns &columns, Window &window);
+	void add_new_flows(const Columns &columns, Window &window);
 	bool crowded() const;
 	uint32_t idle_limit() const;
 	bool may_free(uint32_t index);
@@ -72,10 +78,12 @@ class FlowReader
 	MapView<flow_slot> slots_;
 	Overflow overflow_;
 	Openings openings_;
+	Identifier identifier_{openings_};
 	Interner interner_;
 	uint32_t endpoint_epoch_ = 1;
 	std::vector<Known> known_;
 	std::vector<Pending> pending_;
+	std::vector<NewFlow> new_flows_;
 	std::vector<uint32_t> idle_;
 	std::vector<OverflowFlow> overflow_flows_; // drained, not committed
 	std::atomic<size_t> drained_flows_ = 0;	   // how many these are

@@ -79,6 +79,16 @@ export interface LedgerRow {
   readonly lost: { readonly table_full: Amount; readonly malformed: Amount };
 }
 
+/** Why user space leaves a flow out: the agent's own connections, and what carries a tunnel. */
+export type LeftOut = 'self' | 'tunnel';
+
+export interface CollectedSum extends Amount {
+  readonly iface: number;
+  readonly direction: HookDirection;
+  /** Absent: of rows. Committed with them. */
+  readonly leftOut?: LeftOut;
+}
+
 export interface Collected {
   /** Rows written. */
   readonly rows: number;
@@ -86,8 +96,8 @@ export interface Collected {
   readonly complete: boolean;
   /** 16 bytes an address, IPv4 as ::ffff:a.b.c.d: endpoints first seen in this collect, in order of their codes. */
   readonly newEndpoints: Uint8Array;
-  /** Sums of the rows written, by interface and direction. */
-  readonly sums: readonly (Amount & { readonly iface: number; readonly direction: HookDirection })[];
+  /** Sums of the rows written, and of the flows that are left out instead, by interface and direction. */
+  readonly sums: readonly CollectedSum[];
   /** Of every attached interface; of those that were, what is not as in the collect before. */
   readonly ledger: readonly LedgerRow[];
   readonly slots: number;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a collect hands out: rows in the caller's arrays, and their sums by interface and direction.
+// What a collect hands out: rows in the caller's arrays, and the sums of what it read by interface, direction and what
+// became of it.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +10,7 @@
 #include <endian.h>
 
 #include "../bpf/flow.h"
-#include "openings.h"
+#include "identity.h"
 
 namespace weir
 {
@@ -28,23 +29,45 @@ struct Columns {
 // What a row has beside its key.
 struct Row {
 	uint32_t src, dst; // codes of endpoints
-	weir::initiator initiator;
-	uint64_t bytes, packets;
+	Identity identity;
+	flow_amount amount;
+};
+
+// Where a sum belongs.
+struct Place {
+	uint16_t iface;
+	uint8_t direction;
+	weir::disposition disposition;
+
+	bool operator==(const Place &) const = default;
+};
+
+struct PlaceHash {
+	size_t operator()(const Place &place) const
+	{
+		return static_cast<size_t>(place.iface) << 16 | place.direction << 8 | place.disposition;
+	}
 };
 
 struct Window {
 	size_t rows = 0;
 	bool complete = true;
 	size_t first_new_endpoint = 0;
-	std::unordered_map<uint32_t, flow_amount> sums; // by iface << 1 | direction
+	std::unordered_map<Place, flow_amount, PlaceHash> sums;
 	uint32_t slots = 0;
 	uint32_t used_slots = 0;
 	size_t overflow_flows = 0;
 	uint64_t scan_ns = 0;
 
-	// There must be room for it.
+	// There must be room for it. What is left out is in the sums alone.
 	void add(const Columns &columns, const flow_key &key, const Row &row)
 	{
+		flow_amount &sum = sums[{key.iface, key.direction, row.identity.disposition}];
+		sum.bytes += row.amount.bytes;
+		sum.packets += row.amount.packets;
+		if (row.identity.disposition != LEAVES)
+			return;
+
 		const size_t at = rows++;
 		columns.src[at] = row.src;
 		columns.dst[at] = row.dst;
@@ -53,13 +76,9 @@ struct Window {
 		columns.transport[at] = key.transport;
 		columns.direction[at] = key.direction;
 		columns.iface[at] = key.iface;
-		columns.initiator[at] = row.initiator;
-		columns.bytes[at] = static_cast<double>(row.bytes);
-		columns.packets[at] = static_cast<double>(row.packets);
-
-		flow_amount &sum = sums[static_cast<uint32_t>(key.iface) << 1 | key.direction];
-		sum.bytes += row.bytes;
-		sum.packets += row.packets;
+		columns.initiator[at] = row.identity.initiator;
+		columns.bytes[at] = static_cast<double>(row.amount.bytes);
+		columns.packets[at] = static_cast<double>(row.amount.packets);
 	}
 };
 

@@ -12,7 +12,7 @@ export type LossReason = 'receiver_stopped' | 'pipeline_failed';
 export interface Ledger {
   /** Something is counted there from now on: it is shown even when nothing comes. */
   show(iface: number, direction: HookDirection): void;
-  /** What a collect found; its rows are in the table until the next call says what became of them. */
+  /** What a collect found; it is in the table until the next call says what became of it. */
   collected(collected: Collected): void;
   /** A pipeline took the rows of the last collect. */
   exported(): void;
@@ -36,7 +36,10 @@ export interface LedgerOptions {
 interface Account {
   readonly labels: Labels;
   exported: Amount;
-  inTable: Amount;
+  /** Rows that were collected. */
+  rows: Amount;
+  /** Collected with them, and to be left out for this reason. */
+  leaving: Record<string, Amount>;
   /** By reason. */
   readonly filtered: Record<string, Amount>;
   readonly lost: Record<string, Amount>;
@@ -48,7 +51,9 @@ const total = (amounts: Iterable<Amount>): Amount => [...amounts].reduce(add, no
 
 const filteredOf = ({ filtered }: Account) => total(Object.values(filtered));
 const lostOf = ({ lost }: Account) => total(Object.values(lost));
-const seenOf = (account: Account) => total([account.exported, account.inTable, filteredOf(account), lostOf(account)]);
+const inTableOf = ({ rows, leaving }: Account) => total([rows, ...Object.values(leaving)]);
+const seenOf = (account: Account) =>
+  total([account.exported, inTableOf(account), filteredOf(account), lostOf(account)]);
 
 export function createLedger({ receiver, metrics, interfaceNames }: LedgerOptions): Ledger {
   const accounts = new Map<string, Account>();
@@ -63,14 +68,15 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
     const known = accounts.get(key);
     if (known !== undefined) return known;
     const labels = { receiver, interface: name, direction };
-    const account = { labels, exported: nothing, inTable: nothing, filtered: {}, lost: {} };
+    const account = { labels, exported: nothing, rows: nothing, leaving: {}, filtered: {}, lost: {} };
     accounts.set(key, account);
     return account;
   };
-  const leaveTable = (goTo: (account: Account) => void) => {
+  const leaveTable = (rowsGoTo: (account: Account) => void) => {
     for (const account of accounts.values()) {
-      goTo(account);
-      account.inTable = nothing;
+      rowsGoTo(account);
+      addGrowth(account.filtered, account.leaving);
+      emptyTable(account);
     }
   };
   /** The kernel's figures are of a key, and only grow; the interface that has the key now gets what came since. */
@@ -89,25 +95,31 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
   return {
     show: (iface, direction) => void accountOf(iface, direction),
     collected({ sums, ledger }) {
-      for (const account of accounts.values()) account.inTable = nothing;
+      for (const account of accounts.values()) emptyTable(account);
       for (const row of ledger) takeNotes(row);
-      for (const { iface, direction, bytes, packets } of sums) {
+      for (const { iface, direction, leftOut, ...amount } of sums) {
         const account = accountOf(iface, direction);
-        account.inTable = add(account.inTable, { bytes, packets });
+        if (leftOut === undefined) account.rows = add(account.rows, amount);
+        else addGrowth(account.leaving, { [leftOut]: amount });
       }
     },
     exported: () =>
       leaveTable((account) => {
-        account.exported = add(account.exported, account.inTable);
+        account.exported = add(account.exported, account.rows);
       }),
     lost: (reason) =>
       leaveTable((account) => {
-        account.lost[reason] = add(account.lost[reason] ?? nothing, account.inTable);
+        account.lost[reason] = add(account.lost[reason] ?? nothing, account.rows);
       }),
     seenBytes: () =>
       new Map([...byInterface(accounts.values())].map(([name, both]) => [name, total(both.map(seenOf)).bytes])),
     lines: () => ledgerLines([...accounts.values()]),
   };
+}
+
+function emptyTable(account: Account): void {
+  account.rows = nothing;
+  account.leaving = {};
 }
 
 const byInterface = (accounts: Iterable<Account>) => Map.groupBy(accounts, ({ labels }) => labels.interface ?? '');
@@ -165,8 +177,9 @@ function createPublisher(metrics: MetricRegistry): (account: Account) => void {
     raisePair(sampled, nothing, labels);
     raiseByReason(filtered, account.filtered, labels);
     raiseByReason(lost, account.lost, labels);
-    inTableGauges.bytes.set(account.inTable.bytes, labels);
-    inTableGauges.packets.set(account.inTable.packets, labels);
+    const { bytes, packets } = inTableOf(account);
+    inTableGauges.bytes.set(bytes, labels);
+    inTableGauges.packets.set(packets, labels);
   };
 }
 

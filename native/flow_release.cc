@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// The other half of FlowReader: what was handed out is forgotten, and slots that have been idle are given back.
+#include "flow_reader.h"
+
+#include <utility>
+
+#include "grace_period.h"
+
+namespace weir
+{
+
+namespace
+{
+
+// An idle TCP connection whose opening was seen keeps its slot this many times longer, since with the slot goes the
+// knowledge of who opened it; FIN, RST or a table more than half full end that.
+constexpr uint32_t open_connection_factor = 120;
+
+} // namespace
+
+size_t FlowReader::commit()
+{
+	for (const Pending &row : pending_) {
+		known_[row.index].bytes = row.total.bytes;
+		known_[row.index].packets = row.total.packets;
+	}
+	pending_.clear();
+	overflow_flows_.erase(overflow_flows_.begin(),
+			      overflow_flows_.begin() + static_cast<std::ptrdiff_t>(overflow_written_));
+	overflow_written_ = 0;
+	drained_flows_.store(overflow_flows_.size(), std::memory_order_relaxed);
+
+	// Only slots that this call marks are freed by it. Should it fail, the next scan finds the dead ones again.
+	std::vector<uint32_t> dead;
+	for (const uint32_t index : std::exchange(idle_, {})) {
+		if (may_free(index) && mark_dead(index))
+			dead.push_back(index);
+	}
+	openings_.unmap();
+	if (dead.empty())
+		return 0;
+	wait_for_running_programs();
+	size_t freed = 0;
+	for (const uint32_t index : dead)
+		freed += free_slot(index);
+	return freed;
+}
+
+bool FlowReader::may_free(uint32_t index)
+{
+	const flow_slot &slot = slots_[index];
+	if (__atomic_load_n(&slot.state, __ATOMIC_RELAXED) == SLOT_DEAD)
+		return true;
+	const uint32_t idle_epochs =
+	    __atomic_load_n(&control_->epoch, __ATOMIC_RELAXED) - __atomic_load_n(&slot.epoch, __ATOMIC_RELAXED);
+	if (idle_epochs == 0)
+		return false; // a packet came after the scan
+	if (known_[index].identity.initiator == INITIATOR_UNKNOWN || crowded() ||
+	    idle_epochs > uint64_t{idle_windows_} * open_connection_factor)
+		return true;
+	return !openings_.is_open(slots_, index);
+}
+
+// From here on no program that starts counts into the slot; those that run are waited for.
+bool FlowReader::mark_dead(uint32_t index)
+{
+	uint32_t expected = SLOT_READY;
+	return __atomic_compare_exchange_n(&slots_[index].state, &expected, SLOT_DEAD, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST) ||
+	       expected == SLOT_DEAD;
+}
+
+// A packet that came between the scan and the mark stays in the dead slot for the next collect.
+bool FlowReader::free_slot(uint32_t index)
+{
+	flow_slot &slot = slots_[index];
+	if (load_counter(slot.bytes) != known_[index].bytes || load_counter(slot.packets) != known_[index].packets)
+		return false;
+	known_[index] = {};
+	__atomic_store_n(&slot.bytes, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot.packets, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot.state, SLOT_FREE, __ATOMIC_RELEASE);
+	__atomic_sub_fetch(&control_->used, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+} // namespace weir

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { WeirError } from '../../core/errors.ts';
 import type { Logger } from '../../core/telemetry/log.ts';
 import type { MetricRegistry } from '../../core/telemetry/metrics.ts';
-import type { HookDirection } from '../../native/index.ts';
+import { type HookDirection, type NetworkNamespace, readNetDev } from '../../native/index.ts';
 import type { Attachment } from './interfaces.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -86,8 +86,16 @@ export function createCoverage({ receiver, ledger, metrics, logger, readInterfac
   };
 }
 
-export async function readInterfaceBytes(): Promise<InterfaceBytes> {
-  return parseInterfaceBytes(await readFile(COUNTERS_FILE, 'utf8'));
+/** Of this process's network namespace, and of these. */
+export async function readInterfaceBytes(namespaces: readonly NetworkNamespace[]): Promise<InterfaceBytes> {
+  const own = parseInterfaceBytes(await readFile(COUNTERS_FILE, 'utf8'));
+  const others = namespaces.flatMap((namespace) => {
+    const text = readNetDev(namespace);
+    return text === ''
+      ? []
+      : [...parseInterfaceBytes(text)].map(([name, bytes]) => [`${name}@${namespace.name}`, bytes] as const);
+  });
+  return new Map([...own, ...others]);
 }
 
 /** Two lines of headings, then `  eth0: ` with eight figures of what was received and eight of what was sent. */

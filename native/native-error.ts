@@ -75,6 +75,7 @@ function explain({ call, errno, detail }: NativeFailure, source: PacketSource): 
   }
   if (/^(bpf_link_create|bpf_tc_|packet socket)/.test(call)) return explainAttach(call, errno);
   if (call.startsWith('bpf_prog_load')) {
+    if (missingCapabilities(['CAP_PERFMON']).length > 0) return refusedWithoutTrust;
     return { code: 'kernel/program-rejected', fix: 'report it with the log file and the kernel version (uname -r)' };
   }
   if (errno === EINVAL || errno === ENOSYS || errno === EOPNOTSUPP || errno === ENOTSUPP) {
@@ -82,6 +83,16 @@ function explain({ call, errno, detail }: NativeFailure, source: PacketSource): 
   }
   return { code: 'kernel/call', fix: detail === '' ? 'see the error name in errno(3)' : 'see the text above' };
 }
+
+/**
+ * Some stable kernels (such as 6.1.170) refuse a process without CAP_PERFMON to write half of a stack slot twice, which
+ * compilers do; others load the program of the packet socket without it.
+ */
+const refusedWithoutTrust: Explanation = {
+  code: 'kernel/permission',
+  reason: 'the verifier of this kernel refuses the program to a process without CAP_PERFMON',
+  fix: 'give this process CAP_PERFMON as well',
+};
 
 /** Whatever the source: it is what the other namespaces want. */
 function explainNamespace(): Explanation {

@@ -56,6 +56,7 @@ const rows: readonly Row[] = [
     tests: ['test › e2e › lifecycle › '],
     by: '`test/e2e/lifecycle.test.ts`',
   },
+  { what: '`source: socket_filter` needs', by: '`test/e2e/privileges.test.ts`' },
   {
     what: "a plain user's agent counts with the capabilities of its source",
     by: '`test/e2e/privileges.test.ts`',

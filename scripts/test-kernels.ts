@@ -51,7 +51,7 @@ const boots: readonly Boot[] = [
       'test/e2e/count-once.test.ts',
       'test/e2e/tun.test.ts',
       'test/e2e/flows.test.ts',
-      'test/e2e/lifecycle.test.ts',
+      'test/e2e/privileges.test.ts',
     ],
     own: ['devices.test.ts'],
   },

@@ -44,6 +44,7 @@ test('an empty block takes every default', (t) => {
     cache_active_timeout: 5000,
     listen_interfaces: 'watch',
     listen_poll_period: 10_000,
+    netns: 'host',
     agent_ip: '',
     agent_ip_iface: 'external',
     agent_ip_type: 'any',

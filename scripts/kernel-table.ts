@@ -47,14 +47,9 @@ const rows: readonly Row[] = [
   { what: 'so are packets through netkit', by: '`test/kernels/devices.test.ts`' },
   { what: 'so are packets of a tun', tests: ['test › e2e › tun › '], by: '`test/e2e/tun.test.ts`' },
   {
-    what: 'real TCP, UDP and ICMP arrive at an OTLP server true to the byte',
-    tests: ['test › e2e › flows › '],
-    by: '`test/e2e/flows.test.ts`',
-  },
-  {
-    what: 'nothing stays behind, however the agent ends',
-    tests: ['test › e2e › lifecycle › '],
-    by: '`test/e2e/lifecycle.test.ts`',
+    what: 'so are packets of other network namespaces',
+    tests: ['test › e2e › netns › '],
+    by: '`test/e2e/netns.test.ts`',
   },
   { what: '`source: socket_filter` needs', by: '`test/e2e/privileges.test.ts`' },
   {

@@ -76,7 +76,9 @@ test.serial(
       async (agent) => void (await agent.stop()),
       (error: Error) => error.message,
     );
-    if (refused !== undefined) {
+    if (refused === undefined) {
+      t.pass();
+    } else {
       t.regex(refused, /the verifier of this kernel refuses the program to a process without CAP_PERFMON\n/);
       t.regex(refused, /give this process CAP_PERFMON as well .*\[kernel\/permission\]/);
       forSocket = [...forSocket, 'CAP_PERFMON'];
@@ -106,7 +108,7 @@ test.serial('source: auto counts with those of the packet socket, and says why',
   t.is((await agent.stop()).code, 0);
 });
 
-for (const source of ['tc', 'socket_filter'] as const satisfies readonly PacketSource[]) {
+for (const source of fewerWhenEmulated<PacketSource>(['tc', 'socket_filter'], 1)) {
   const needed = neededCapabilities[source];
   const list = new Intl.ListFormat('en-GB').format(needed);
   for (const capability of fewerWhenEmulated(needed, 1)) {

@@ -17,6 +17,7 @@ import { type InterfaceWatch, throttle } from './throttle.ts';
 
 export type { PacketSource } from './capabilities.ts';
 export { type FlowColumns, flowColumns } from './flow-columns.ts';
+export { MAX_NAMED_INDEX } from './list-interfaces.ts';
 export { needForOption } from './native-error.ts';
 export type { InterfaceWatch } from './throttle.ts';
 

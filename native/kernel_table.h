@@ -2,68 +2,13 @@
 // The JavaScript object over one loaded BPF object: hooks, devices, reader. Arguments were checked in index.ts.
 #pragma once
 
-#include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
-#include <optional>
-#include <set>
-#include <string>
-#include <utility>
-#include <vector>
 
-#include "device_table.h"
-#include "flow_reader.h"
-#include "hooks.h"
 #include "javascript.h"
-#include "loader.h"
-#include "network_namespace.h"
+#include "loaded.h"
 
 namespace weir
 {
-
-// What is loaded; shared with work that is under way, so that closing never pulls it away.
-struct Loaded {
-	Loaded(const LoadOptions &options, std::string namespace_object, uint32_t idle_windows,
-	       TrafficControl traffic_control)
-	    : options(options), namespace_object(std::move(namespace_object)), traffic_control(traffic_control),
-	      object(options), reader(object, options.max_slots, idle_windows),
-	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger")),
-	      hooks(make_hooks(object, options, traffic_control))
-	{
-	}
-	// The programs once more, for a named namespace; as long as one of them hangs there.
-	struct Space {
-		NetworkNamespace place;
-		BpfObject object;
-		std::unique_ptr<Hooks> hooks;
-		std::set<std::pair<uint32_t, flow_direction>> hanging = {};
-	};
-	// `ifindex` with the base of the namespace, here and below. Returns what sees packets first.
-	std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction,
-					bool frames_start_at_ip, const std::optional<NetworkNamespace> &place);
-	void detach(uint32_t ifindex, flow_direction direction);
-	// Lets go of whatever it can.
-	void detach_all() noexcept;
-
-      private:
-	std::vector<std::string> hang(uint32_t ifindex, const std::string &name, flow_direction direction,
-				      bool frames_start_at_ip, const std::optional<NetworkNamespace> &place);
-	Space &space_of(const NetworkNamespace &place);
-	// True when the device is of a named namespace.
-	bool take_away(uint32_t ifindex, flow_direction direction);
-
-      public:
-	const LoadOptions options;
-	const std::string namespace_object;
-	const TrafficControl traffic_control;
-	BpfObject object;
-	FlowReader reader;
-	DeviceTable devices;
-	std::mutex hooks_mutex;
-	std::unique_ptr<Hooks> hooks;
-	std::map<uint32_t, Space> spaces; // by base
-};
 
 class KernelTable : public Napi::ObjectWrap<KernelTable>
 {

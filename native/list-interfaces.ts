@@ -19,6 +19,12 @@ export interface Lister {
   namespaceIds(others: readonly NetworkNamespace[], namespace?: NetworkNamespace): readonly number[];
 }
 
+/**
+ * An interface of a named namespace with a higher index is left out. With the lowest 16 bits, in which a base tells
+ * interfaces apart, it would reach into the next namespace's indexes.
+ */
+export const MAX_NAMED_INDEX = (1 << 20) - (1 << 16) - 1;
+
 /** This process's own, for the others to find it by. */
 const OWN_PATH = '/proc/self/ns/net';
 
@@ -29,7 +35,8 @@ export function listAll(namespaces: readonly NetworkNamespace[], lister: Lister)
   return spaces.flatMap((space) => {
     const listed = space === undefined ? own : unlessGone([], () => lister.listInterfaces(space));
     const bases = basesById(listed, space, namespaces, lister);
-    return listed.map((iface) => inNamespace(iface, space, bases));
+    const within = listed.filter(({ index }) => space === undefined || index <= MAX_NAMED_INDEX);
+    return within.map((iface) => inNamespace(iface, space, bases));
   });
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which programs hang where: those of this process's network namespace, and a load of them for each other one.
-#include "kernel_table.h"
+#include "loaded.h"
 
 #include <exception>
+
+#include "clsact_hooks.h"
 
 namespace weir
 {
@@ -10,7 +12,7 @@ namespace weir
 std::vector<std::string> Loaded::attach(uint32_t ifindex, const std::string &name, flow_direction direction,
 					bool frames_start_at_ip, const std::optional<NetworkNamespace> &place)
 {
-	const std::lock_guard<std::mutex> guard(hooks_mutex);
+	const std::lock_guard<std::mutex> guard(hooks_mutex_);
 	const bool added = devices.add(ifindex, direction, frames_start_at_ip);
 	try {
 		return hang(ifindex, name, direction, frames_start_at_ip, place);
@@ -35,7 +37,7 @@ std::vector<std::string> Loaded::hang(uint32_t ifindex, const std::string &name,
 		return before;
 	} catch (...) {
 		if (space.hanging.empty())
-			spaces.erase(place->base);
+			spaces_.erase(place->base);
 		throw;
 	}
 }
@@ -43,20 +45,23 @@ std::vector<std::string> Loaded::hang(uint32_t ifindex, const std::string &name,
 // With the first device of a namespace: most have none that counts.
 Loaded::Space &Loaded::space_of(const NetworkNamespace &place)
 {
-	const auto known = spaces.find(place.base);
-	if (known != spaces.end())
+	const auto known = spaces_.find(place.base);
+	if (known != spaces_.end())
 		return known->second;
-	LoadOptions own = options;
-	own.object_path = namespace_object;
+	LoadOptions own = options_;
+	own.object_path = namespace_object_;
 	own.index_base = place.base;
 	const auto added =
-	    spaces.emplace(place.base, Space{.place = place, .object = BpfObject(own, &object), .hooks = {}});
+	    spaces_.emplace(place.base, Space{.place = place, .object = BpfObject(own, &object), .hooks = {}});
 	Space &space = added.first->second;
 	try {
 		// Which hooks there are is asked there as well.
-		space.hooks = in_namespace(place, [&] { return make_hooks(space.object, own, traffic_control); });
+		space.hooks = in_namespace(place, [&] {
+			remove_left_filters();
+			return make_hooks(space.object, own, traffic_control_);
+		});
 	} catch (...) {
-		spaces.erase(added.first);
+		spaces_.erase(added.first);
 		throw;
 	}
 	return space;
@@ -64,7 +69,7 @@ Loaded::Space &Loaded::space_of(const NetworkNamespace &place)
 
 void Loaded::detach(uint32_t ifindex, flow_direction direction)
 {
-	const std::lock_guard<std::mutex> guard(hooks_mutex);
+	const std::lock_guard<std::mutex> guard(hooks_mutex_);
 	if (!take_away(ifindex, direction))
 		hooks->detach(ifindex, direction);
 	devices.remove(ifindex, direction);
@@ -72,7 +77,7 @@ void Loaded::detach(uint32_t ifindex, flow_direction direction)
 
 bool Loaded::take_away(uint32_t ifindex, flow_direction direction)
 {
-	for (auto &[base, space] : spaces) {
+	for (auto &[base, space] : spaces_) {
 		if (!space.hanging.contains({ifindex, direction}))
 			continue;
 		try {
@@ -87,7 +92,7 @@ bool Loaded::take_away(uint32_t ifindex, flow_direction direction)
 		}
 		space.hanging.erase({ifindex, direction});
 		if (space.hanging.empty())
-			spaces.erase(base);
+			spaces_.erase(base);
 		return true;
 	}
 	return false;
@@ -95,8 +100,8 @@ bool Loaded::take_away(uint32_t ifindex, flow_direction direction)
 
 void Loaded::detach_all() noexcept
 {
-	const std::lock_guard<std::mutex> guard(hooks_mutex);
-	for (auto &[base, space] : spaces) {
+	const std::lock_guard<std::mutex> guard(hooks_mutex_);
+	for (auto &[base, space] : spaces_) {
 		try {
 			in_namespace(space.place, [&hooks = space.hooks] {
 				hooks->detach_all();
@@ -106,7 +111,7 @@ void Loaded::detach_all() noexcept
 			// It is gone, or closing lets go.
 		}
 	}
-	spaces.clear();
+	spaces_.clear();
 	hooks->detach_all();
 }
 

@@ -8,18 +8,20 @@ import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { WeirError } from '../../core/errors.ts';
 import type { Logger } from '../../core/telemetry/log.ts';
-import type { InterfaceWatch, NetworkInterface, NetworkNamespace } from '../../native/index.ts';
+import {
+  type InterfaceWatch,
+  MAX_NAMED_INDEX,
+  type NetworkInterface,
+  type NetworkNamespace,
+} from '../../native/index.ts';
 
-/**
- * Bases are multiples of this, less than a step away from it: room for as many interface indexes in a namespace. Above
- * half of what an index can be, where those of the host never come.
- */
-export const BASE_STEP = 1 << 20;
+/** What the flow key holds of an index. */
+const KEYS = 1 << 16;
+/** Bases are multiples of this and less than KEYS more, above half of what an index can be: the host's never get there. */
+export const BASE_STEP = MAX_NAMED_INDEX + 1 + KEYS;
 const FIRST_NUMBER = 1 << 10;
 /** Namespaces at a time. */
 export const MAX_NAMESPACES = 1 << 10;
-/** What the flow key holds of an index. */
-const KEYS = 1 << 16;
 /** Room for interfaces that come later. */
 const KEYS_APART = 32;
 

@@ -106,7 +106,7 @@ async function startCounting(
     const protocols = countedProtocols(config);
     const names = new InterfaceNames(() => follower?.look([]));
     const ledger = createLedger({ receiver: id, metrics, interfaceNames: names.current });
-    const readInterfaceBytes = () => source.readInterfaceBytes(spaces.named());
+    const { readInterfaceBytes } = source;
     const coverage = createCoverage({ receiver: id, ledger, metrics, logger, readInterfaceBytes });
     const intervalMs = config.cache_active_timeout;
     const count = async (packetSource: PacketSource) => {

@@ -51,10 +51,8 @@ export function watchSpaces(
     own.close();
     throw error;
   }
-  const named = () => namespaces?.current() ?? [];
   return {
-    named,
-    listInterfaces: () => source.listInterfaces(named()),
+    listInterfaces: () => source.listInterfaces(namespaces?.current() ?? []),
     close() {
       own.close();
       namespaces?.close();

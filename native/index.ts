@@ -253,9 +253,10 @@ export function removeLeftFilters(): readonly string[] {
 }
 
 /**
- * Calls back when interfaces of a network namespace (default: this process's) came, went or changed, with the indexes that went away
- * (to be gone, or to come back as another interface). A burst is a few calls; when the kernel had to drop messages there
- * is a call all the same, without what they would have said. Does not keep the process alive. Throws kernel/call.
+ * Calls back when interfaces of a network namespace (default: this process's) came, went or changed, with the indexes
+ * that went away (to be gone, or to come back as another interface). A burst is a few calls; when the kernel had to drop
+ * messages there is a call all the same, without what they would have said. Of a namespace that is gone nothing is said.
+ * Does not keep the process alive. Throws kernel/call.
  */
 export function watchInterfaces(
   onChange: (gone: ReadonlySet<number>) => void,
@@ -263,7 +264,10 @@ export function watchInterfaces(
 ): InterfaceWatch {
   const base = namespace?.base ?? 0;
   const subscribe = (notify: (gone: readonly number[]) => void) =>
-    addon().watchInterfaces((gone) => notify(gone.map((index) => index + base)), namespace);
+    unlessGone(
+      () => {},
+      () => addon().watchInterfaces((gone) => notify(gone.map((index) => index + base)), namespace),
+    );
   return throttle((notify) => call(() => subscribe(notify)), onChange);
 }
 

@@ -11,7 +11,8 @@ import {
   type PacketSource,
 } from './capabilities.ts';
 
-const { EPERM, EACCES, EINVAL, ENOENT, ENODEV, EEXIST, ENOSYS, EOPNOTSUPP, ENOMEM, EMFILE, ENFILE } = constants.errno;
+const { EPERM, EACCES, EINVAL, ENOENT, ENODEV, EEXIST, ENOSYS, EOPNOTSUPP, ENOMEM, EMFILE, ENFILE, ESTALE } =
+  constants.errno;
 /** Of the kernel only, where a machine cannot translate a program; not in errno(3). */
 const ENOTSUPP = 524;
 
@@ -67,6 +68,9 @@ function explain({ call, errno, detail }: NativeFailure, source: PacketSource): 
   if (errno === EPERM || refused) return explainPermission(source, detail);
   if (call.startsWith('bpf_object__open_file') || call.startsWith('map ') || call.startsWith('program ')) {
     return { code: 'native/object', fix: 'build it with `npm run build:bpf`' };
+  }
+  if (errno === ESTALE && call.startsWith('network namespace ')) {
+    return { code: 'interface/missing', fix: 'its network namespace went away: check `ip netns`' };
   }
   if (call.startsWith('device ')) {
     return errno === EEXIST

@@ -60,7 +60,7 @@ const MACHINES = 2;
 /** Of the emulated machine; each takes a test file. */
 const CPUS = 2;
 /** Of one boot: several times what it takes on an idle machine. */
-const LIMIT_S = 900;
+const LIMIT_S = 1200;
 /** Of a test that says nothing: an emulated processor is some twenty times slower. */
 const TEST_TIMEOUT = '5m';
 const TAP_RESULT = /^(ok|not ok)(?: \d+)? - (.*)$/;

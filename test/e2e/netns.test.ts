@@ -41,8 +41,8 @@ function seeing(host: NetworkNamespace, names: Readonly<Record<string, NetworkNa
   };
 }
 
-/** Runs a line of shell where the agent sees files. */
-const beside = (pid: number, line: string) => execFileSync('nsenter', ['-t', `${pid}`, '-m', 'sh', '-c', line]);
+/** Runs a line of shell where the agent sees files, from the root that it has. */
+const beside = (pid: number, line: string) => execFileSync('nsenter', ['-t', `${pid}`, '-m', '-r', 'sh', '-c', line]);
 
 const between = (client: VethEnd, server: VethEnd) =>
   icmpEchoes({ client, server, family: 'ipv4', echoes: ECHOES, payloadBytes: 56 });

@@ -46,11 +46,6 @@ const rows: readonly Row[] = [
   },
   { what: 'so are packets through netkit', by: '`test/kernels/devices.test.ts`' },
   { what: 'so are packets of a tun', tests: ['test › e2e › tun › '], by: '`test/e2e/tun.test.ts`' },
-  {
-    what: 'so are packets of other network namespaces',
-    tests: ['test › e2e › netns › '],
-    by: '`test/e2e/netns.test.ts`',
-  },
   { what: '`source: socket_filter` needs', by: '`test/e2e/privileges.test.ts`' },
   {
     what: "a plain user's agent counts with the capabilities of its source",

@@ -32,7 +32,6 @@ const boots: readonly Boot[] = [
     tests: [
       'native/exactness.test.ts',
       'native/sources.test.ts',
-      'native/interfaces.test.ts',
       'test/packets/malformed.test.ts',
       'test/e2e/count-once.test.ts',
       'test/e2e/tun.test.ts',
@@ -48,7 +47,6 @@ const boots: readonly Boot[] = [
       'test/packets/parse.test.ts',
       'test/e2e/count-once.test.ts',
       'test/e2e/tun.test.ts',
-      'test/e2e/netns.test.ts',
     ],
     own: ['devices.test.ts'],
   },

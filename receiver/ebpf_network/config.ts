@@ -30,6 +30,7 @@ export interface EbpfNetworkConfig {
   readonly listen_interfaces: 'watch' | 'poll';
   /** Milliseconds. */
   readonly listen_poll_period: number;
+  readonly netns: 'host' | 'all';
   /** Empty: found by the next two. */
   readonly agent_ip: string;
   /** `external`, `local` or `name:eth0`. */
@@ -183,6 +184,11 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     doc: 'How often `poll` looks; from `100ms` to `1h`.',
     format: timeBetween(MIN_POLL_PERIOD_MS, '100ms', MAX_POLL_PERIOD_MS, '1h'),
     default: '10s',
+  },
+  netns: {
+    doc: 'Which network namespaces: the one that the agent runs in (`host`), or those with a name in `/var/run/netns` too (`all`), which needs `CAP_SYS_ADMIN`.',
+    format: oneOf('host', 'all'),
+    default: 'host',
   },
   agent_ip: { doc: "The agent's own address, `beyla.ip`; empty: found by the next two.", format: address, default: '' },
   agent_ip_iface: {

@@ -23,8 +23,15 @@ export function missingCapabilities(
   source: PacketSource,
   status = readFileSync('/proc/self/status', 'utf8'),
 ): readonly Capability[] {
+  const stoodFor = (name: Capability) => name !== 'CAP_NET_RAW' && hasBit(SYS_ADMIN_BIT, status);
+  return neededCapabilities[source].filter((name) => !hasCapability(name, status) && !stoodFor(name));
+}
+
+export function hasCapability(name: Capability, status = readFileSync('/proc/self/status', 'utf8')): boolean {
+  return hasBit(capabilityBits[name], status);
+}
+
+function hasBit(bit: number, status: string): boolean {
   const [, mask = '0'] = /^CapEff:\s*([0-9a-f]+)$/m.exec(status) ?? [];
-  const has = (bit: number) => ((BigInt(`0x${mask}`) >> BigInt(bit)) & 1n) === 1n;
-  const stoodFor = (name: Capability) => name !== 'CAP_NET_RAW' && has(SYS_ADMIN_BIT);
-  return neededCapabilities[source].filter((name) => !has(capabilityBits[name]) && !stoodFor(name));
+  return ((BigInt(`0x${mask}`) >> BigInt(bit)) & 1n) === 1n;
 }

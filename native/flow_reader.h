@@ -8,6 +8,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "../bpf/flow.h"
@@ -17,6 +19,7 @@
 #include "loader.h"
 #include "openings.h"
 #include "overflow.h"
+#include "true_ends.h"
 #include "window.h"
 
 namespace weir
@@ -30,7 +33,9 @@ inline uint64_t load_counter(const __u64 &counter)
 class FlowReader
 {
       public:
-	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows);
+	// conntrack: none where packets are taken to show the true ends.
+	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows,
+		   std::shared_ptr<Conntrack> conntrack);
 
 	// After a Failure there is nothing to commit, and the next collect has all of it.
 	Window collect(const Columns &columns);
@@ -50,8 +55,13 @@ class FlowReader
 		uint64_t packets;
 		uint32_t src;
 		uint32_t dst;
-		uint32_t endpoint_epoch; // of src and dst; 0: the flow is new
+		uint32_t endpoint_epoch; // of src and dst and of the translation; 0: the flow is new
 		Identity identity;
+		bool translated;
+	};
+	// Of endpoints.
+	struct Codes {
+		uint32_t src, dst;
 	};
 	struct Pending {
 		uint32_t index;
@@ -65,6 +75,8 @@ class FlowReader
 	void add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total);
 	void take_overflow(const Columns &columns, Window &window);
 	void add_new_flows(const Columns &columns, Window &window);
+	void learn(NewFlow &flow);
+	Codes codes_of(const flow_key &key, Translation *translation);
 	bool crowded() const;
 	uint32_t idle_limit() const;
 	bool may_free(uint32_t index);
@@ -78,10 +90,12 @@ class FlowReader
 	MapView<flow_slot> slots_;
 	Overflow overflow_;
 	Openings openings_;
-	Identifier identifier_{openings_};
+	TrueEnds true_ends_;
+	Identifier identifier_{openings_, true_ends_};
 	Interner interner_;
 	uint32_t endpoint_epoch_ = 1;
 	std::vector<Known> known_;
+	std::unordered_map<uint32_t, std::unique_ptr<Translation>> translations_; // by slot
 	std::vector<Pending> pending_;
 	std::vector<NewFlow> new_flows_;
 	std::vector<uint32_t> idle_;

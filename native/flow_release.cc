@@ -76,6 +76,8 @@ bool FlowReader::free_slot(uint32_t index)
 	flow_slot &slot = slots_[index];
 	if (load_counter(slot.bytes) != known_[index].bytes || load_counter(slot.packets) != known_[index].packets)
 		return false;
+	if (known_[index].translated)
+		translations_.erase(index);
 	known_[index] = {};
 	__atomic_store_n(&slot.bytes, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot.packets, 0, __ATOMIC_RELAXED);

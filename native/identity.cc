@@ -3,6 +3,8 @@
 
 #include <netinet/in.h>
 
+#include "true_ends.h"
+
 namespace weir
 {
 
@@ -12,6 +14,7 @@ void Identifier::identify(const MapView<flow_slot> &slots, std::vector<NewFlow> 
 	for (NewFlow &flow : flows)
 		if (flow.slot != no_slot && flow.key.transport == IPPROTO_TCP)
 			flow.identity.initiator = openings_.initiator_of(slots, flow.slot);
+	true_ends_.find(flows);
 }
 
 } // namespace weir

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "../bpf/flow.h"
 #include "file_descriptor.h"
 #include "openings.h"
+#include "translation.h"
 
 namespace weir
 {
@@ -19,6 +21,16 @@ enum disposition : uint8_t { LEAVES, LEFT_OUT_SELF, LEFT_OUT_TUNNEL };
 struct Identity {
 	weir::initiator initiator = INITIATOR_UNKNOWN;
 	weir::disposition disposition = LEAVES;
+	uint8_t asked_in_vain = 0; // times that conntrack had no answer
+
+	// The entry may come after the packet, as a first packet's does.
+	bool asks_again() const
+	{
+		return asked_in_vain > 0 && asked_in_vain < most_questions;
+	}
+
+      private:
+	static constexpr uint8_t most_questions = 3;
 };
 
 // A flow of the overflow map has no slot.
@@ -27,19 +39,23 @@ constexpr uint32_t no_slot = UINT32_MAX;
 struct NewFlow {
 	flow_key key;
 	uint32_t slot;
-	flow_amount total; // since the slot was opened
-	Identity identity = {};
+	flow_amount total;				    // since the slot was opened
+	Identity identity = {};				    // what was known when it was asked about before
+	std::unique_ptr<Translation> translation = nullptr; // none: its packets show the true ends
 };
+
+class TrueEnds;
 
 class Identifier
 {
       public:
-	explicit Identifier(Openings &openings) : openings_(openings) {}
+	Identifier(Openings &openings, TrueEnds &true_ends) : openings_(openings), true_ends_(true_ends) {}
 
 	void identify(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows);
 
       private:
 	Openings &openings_;
+	TrueEnds &true_ends_;
 };
 
 } // namespace weir

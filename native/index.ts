@@ -14,7 +14,7 @@ import { checkColumns, type FlowColumns } from './flow-columns.ts';
 import { nativeError, needCapabilities } from './native-error.ts';
 import { type InterfaceWatch, throttle } from './throttle.ts';
 
-export type { PacketSource } from './capabilities.ts';
+export { hasCapability, type PacketSource } from './capabilities.ts';
 export { type FlowColumns, flowColumns } from './flow-columns.ts';
 export type { InterfaceWatch } from './throttle.ts';
 
@@ -56,6 +56,11 @@ export interface KernelTableOptions {
   readonly source?: PacketSource;
   /** How `tc` programs are attached; default auto: tcx where the kernel has it. */
   readonly trafficControl?: 'auto' | 'tcx' | 'tc';
+  /**
+   * Rows of connections whose addresses this node translates have their true ends, as conntrack of the calling thread's
+   * network namespace knows them. Wants CAP_NET_ADMIN. Default false: the ends that packets show.
+   */
+  readonly trueEnds?: boolean;
   /** BPF object file; tests load one with a packet generator. */
   readonly objectPath?: string;
 }
@@ -89,9 +94,26 @@ export interface CollectedSum extends Amount {
   readonly leftOut?: LeftOut;
 }
 
+/** What became of the flows that one collect asked conntrack about: the new ones, and some whose answer was missing. */
+export interface NatLookUps {
+  readonly translated: number;
+  readonly untranslated: number;
+  /** Conntrack does not have them (yet): asked about again twice. */
+  readonly missing: number;
+  /** Several connections with different ends look like the flow, as echoes through a masquerade may. */
+  readonly ambiguous: number;
+  readonly failed: number;
+  /** Lists of connections that were read, in place of look-ups. */
+  readonly dumps: number;
+  /** Of what failed; 0 for none. */
+  readonly errno: number;
+}
+
 export interface Collected {
   /** Rows written. */
   readonly rows: number;
+  /** How many of them are in `natRow`. */
+  readonly translatedRows: number;
   /** False when the arrays were too small: the rest keeps counting and comes with the next collect. */
   readonly complete: boolean;
   /** 16 bytes an address, IPv4 as ::ffff:a.b.c.d: endpoints first seen in this collect, in order of their codes. */
@@ -100,6 +122,7 @@ export interface Collected {
   readonly sums: readonly CollectedSum[];
   /** Of every attached interface; of those that were, what is not as in the collect before. */
   readonly ledger: readonly LedgerRow[];
+  readonly natLookUps: NatLookUps;
   readonly slots: number;
   readonly usedSlots: number;
   readonly maxSlots: number;
@@ -158,6 +181,7 @@ interface Addon {
     idleWindows: number;
     source: PacketSource;
     trafficControl: 'auto' | 'tcx' | 'tc';
+    trueEnds: boolean;
   }): Promise<AddonTable>;
   listInterfaces(): NetworkInterface[];
   removeLeftFilters(): string[];
@@ -244,6 +268,7 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
       idleWindows,
       source,
       trafficControl: options.trafficControl ?? 'auto',
+      trueEnds: options.trueEnds ?? false,
       ...(options.protocols === undefined ? {} : { protocols: options.protocols }),
     });
     return kernelTable(table, maxSlots, source);

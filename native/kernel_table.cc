@@ -79,10 +79,13 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 			    static_cast<uint8_t>(protocols.Get(i).As<Napi::Number>().Uint32Value()));
 	}
 	const uint32_t idle_windows = number_of(options, "idleWindows");
+	// On this thread, whose network namespace it is to speak of.
+	const auto conntrack =
+	    options.Get("trueEnds").As<Napi::Boolean>() ? std::make_shared<Conntrack>() : std::shared_ptr<Conntrack>();
 	return Work<std::shared_ptr<Loaded>>::start(
 	    info.Env(), options,
-	    [load, idle_windows, traffic_control] {
-		    return std::make_shared<Loaded>(load, idle_windows, traffic_control);
+	    [load, idle_windows, traffic_control, conntrack] {
+		    return std::make_shared<Loaded>(load, idle_windows, traffic_control, conntrack);
 	    },
 	    [](Napi::Env env, std::shared_ptr<Loaded> &loaded) -> Napi::Value {
 		    return constructor_of(env).New({Napi::External<std::shared_ptr<Loaded>>::New(env, &loaded)});

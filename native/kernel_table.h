@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "device_table.h"
@@ -19,8 +20,9 @@ namespace weir
 
 // What is loaded; shared with work that is under way, so that closing never pulls it away.
 struct Loaded {
-	Loaded(const LoadOptions &options, uint32_t idle_windows, TrafficControl traffic_control)
-	    : object(options), reader(object, options.max_slots, idle_windows),
+	Loaded(const LoadOptions &options, uint32_t idle_windows, TrafficControl traffic_control,
+	       std::shared_ptr<Conntrack> conntrack)
+	    : object(options), reader(object, options.max_slots, idle_windows, std::move(conntrack)),
 	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger")),
 	      hooks(make_hooks(object, options, traffic_control))
 	{

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { ABSENT } from './dictionary.ts';
 import { EndpointDimension } from './dimension.ts';
 import { createFlowTables, type FlowTableInput, flowAttributes, type RawFlows } from './flow-columns.ts';
 import type { FlowTable } from './flow-table.ts';
@@ -20,6 +21,11 @@ function rawFlows(rows: readonly Row[]): RawFlows {
     initiator: Uint8Array.from(column(7)),
     bytes: new Float64Array(rows.length).fill(100),
     packets: new Float64Array(rows.length).fill(1),
+    natRow: new Uint32Array(rows.length),
+    natSrc: new Uint32Array(rows.length),
+    natDst: new Uint32Array(rows.length),
+    natSrcPort: new Uint16Array(rows.length),
+    natDstPort: new Uint16Array(rows.length),
   };
 }
 
@@ -29,6 +35,7 @@ function inputOf(rows: readonly Row[], overrides: Partial<FlowTableInput> = {}):
   return {
     flows: rawFlows(rows),
     rows: rows.length,
+    translatedRows: 0,
     endpoints,
     window: { startNs: 0n, endNs: 1n },
     resource: { attributes: {} },
@@ -67,9 +74,31 @@ test('a row has its addresses, ports, transport, role, interface and the agent',
       ['iface', 'eth0'],
       ['iface.direction', 'egress'],
       ['beyla.ip', '192.0.2.1'],
+      ['src.nat.address', undefined],
+      ['dst.nat.address', undefined],
+      ['src.nat.port', undefined],
+      ['dst.nat.port', undefined],
     ],
   );
   t.deepEqual(allAttributes(table), flowAttributes);
+});
+
+test('what packets show instead of a true end stands beside it, where they do', (t) => {
+  const input = inputOf([
+    [0, 1, 40000, 8080, 6, 0, 2, 1],
+    [0, 1, 40000, 8080, 6, 0, 2, 1],
+    [1, 0, 0, 0, 1, 0, 2, 0],
+  ]);
+  input.flows.natRow.set([1, 2]);
+  input.flows.natSrc.set([ABSENT, 0]);
+  input.flows.natDst.set([0, ABSENT]);
+  input.flows.natDstPort.set([80]);
+  const table = createFlowTables()({ ...input, translatedRows: 2 });
+  t.deepEqual(valuesOf(table, 'src.nat.address'), [undefined, undefined, '10.0.0.1']);
+  t.deepEqual(valuesOf(table, 'dst.nat.address'), [undefined, '10.0.0.1', undefined]);
+  t.deepEqual(valuesOf(table, 'src.nat.port'), [undefined, undefined, undefined]);
+  t.deepEqual(valuesOf(table, 'dst.nat.port'), [undefined, 80, undefined]);
+  t.deepEqual(valuesOf(table, 'dst.port'), [8080, 8080, undefined]);
 });
 
 test('the initiator tells the direction and which port is whose', (t) => {

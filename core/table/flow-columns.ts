@@ -34,11 +34,20 @@ export interface RawFlows {
   readonly initiator: Uint8Array;
   readonly bytes: Float64Array;
   readonly packets: Float64Array;
+  /** Rows whose packets show other ends than the true ones; the next four have an element for each. */
+  readonly natRow: Uint32Array;
+  /** Codes of the dimension: what the packets show; ABSENT where that is the true end. */
+  readonly natSrc: Uint32Array;
+  readonly natDst: Uint32Array;
+  readonly natSrcPort: Uint16Array;
+  readonly natDstPort: Uint16Array;
 }
 
 export interface FlowTableInput
   extends Pick<FlowTable, 'rows' | 'window' | 'resource' | 'scope' | 'metricNames' | 'everyInterface'> {
   readonly flows: RawFlows;
+  /** Elements of `flows.natRow`. */
+  readonly translatedRows: number;
   readonly endpoints: EndpointDimension;
   /** By the lower 16 bits of the interface index. */
   readonly interfaceNames: ReadonlyMap<number, string>;
@@ -62,6 +71,10 @@ export const flowAttributes = [
   'iface',
   'iface.direction',
   'beyla.ip',
+  'src.nat.address',
+  'dst.nat.address',
+  'src.nat.port',
+  'dst.nat.port',
 ] as const;
 
 const roles = listDictionary(['unknown', 'request', 'response']);
@@ -78,8 +91,9 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
   const interfaces = new ValueList();
   const agents = new ValueList();
 
-  return ({ flows, endpoints, interfaceNames, agentAddress, ...table }) => {
+  return ({ flows, translatedRows, endpoints, interfaceNames, agentAddress, ...table }) => {
     const { rows } = table;
+    const translated = { flows, rows, translatedRows };
     const view = (codes: CodeArray) => codes.subarray(0, rows);
     const src = view(flows.src);
     const dst = view(flows.dst);
@@ -100,6 +114,10 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
       lazyColumn('iface', interfaces, () => interfacesOf(flows.iface, rows, interfaceNames, interfaces)),
       { attribute: 'iface.direction', rows: view(flows.direction), dictionary: ifaceDirections },
       lazyColumn('beyla.ip', agents, () => new Uint32Array(rows).fill(agent)),
+      lazyColumn('src.nat.address', endpoints.addresses, () => wireAddresses(translated, flows.natSrc)),
+      lazyColumn('dst.nat.address', endpoints.addresses, () => wireAddresses(translated, flows.natDst)),
+      lazyColumn('src.nat.port', numbers, () => wirePorts(translated, flows.natSrc, flows.natSrcPort)),
+      lazyColumn('dst.nat.port', numbers, () => wirePorts(translated, flows.natDst, flows.natDstPort)),
     ];
     return {
       kind: 'flows',
@@ -140,6 +158,28 @@ function portsByRole(flows: RawFlows, rows: number, asSource: number, asDestinat
     if (!havePorts(flows, row)) continue;
     if (flows.initiator[row] === asSource) codes[row] = flows.srcPort[row]!;
     else if (flows.initiator[row] === asDestination) codes[row] = flows.dstPort[row]!;
+  }
+  return codes;
+}
+
+interface Translated {
+  readonly flows: RawFlows;
+  readonly rows: number;
+  readonly translatedRows: number;
+}
+
+function wireAddresses({ flows, rows, translatedRows }: Translated, endpoints: Uint32Array): Uint32Array {
+  const codes = new Uint32Array(rows).fill(ABSENT);
+  for (let at = 0; at < translatedRows; at++) codes[flows.natRow[at]!] = endpoints[at]!;
+  return codes;
+}
+
+/** Of the ends that are translated, also where the port is the same. */
+function wirePorts({ flows, rows, translatedRows }: Translated, endpoints: Uint32Array, ports: Uint16Array) {
+  const codes = new Uint32Array(rows).fill(ABSENT);
+  for (let at = 0; at < translatedRows; at++) {
+    const row = flows.natRow[at]!;
+    if (endpoints[at] !== ABSENT && havePorts(flows, row)) codes[row] = ports[at]!;
   }
   return codes;
 }

@@ -13,6 +13,7 @@ import { type Collected, type FlowColumns, flowColumns, type KernelTable } from 
 import type { Coverage } from './coverage.ts';
 import type { InterfaceNames } from './interface-names.ts';
 import type { Ledger } from './ledger.ts';
+import { createNatReporter } from './nat.ts';
 
 export interface CollectorOptions {
   /** Id of the receiver. */
@@ -49,6 +50,7 @@ export function createCollector(options: CollectorOptions): Collector {
   const { table, consumer, ledger, names, coverage, clock, logger, intervalMs } = options;
   const toFlowTable = createFlowTables();
   const report = createReporter(options);
+  const nat = createNatReporter(options);
   let endpoints = new EndpointDimension();
   /** A failed collect may have handed out endpoints that did not arrive. */
   let endpointsMissing = false;
@@ -77,7 +79,7 @@ export function createCollector(options: CollectorOptions): Collector {
   }
 
   /** Gives the rows to the pipelines, once; after this they must not be collected again. */
-  function handOver(columns: FlowColumns, rows: number): void {
+  function handOver(flows: FlowColumns, { rows, translatedRows }: Collected): void {
     // The wall clock may have been set back: windows still join and never end before they start.
     const nowNs = clock.nowNs();
     const window = { startNs: windowStartNs, endNs: nowNs > windowStartNs ? nowNs : windowStartNs + 1n };
@@ -90,7 +92,8 @@ export function createCollector(options: CollectorOptions): Collector {
     try {
       // A copy: the table's columns may be computed when the names have changed.
       const interfaceNames = new Map(names.current);
-      consumer.consume(toFlowTable({ ...options.origin, interfaceNames, flows: columns, endpoints, rows, window }));
+      const input = { ...options.origin, interfaceNames, flows, endpoints, rows, translatedRows, window };
+      consumer.consume(toFlowTable(input));
       ledger.exported();
     } catch (error) {
       ledger.lost('pipeline_failed');
@@ -103,11 +106,12 @@ export function createCollector(options: CollectorOptions): Collector {
       await commit();
       const { columns, collected } = await collect();
       report.collected(collected);
+      nat.collected(collected.natLookUps);
       ledger.collected(collected);
       await coverage.compare();
       // Another receiver may have taken the room in the meantime. Nothing is forgotten: the next collect has it all.
       if (collected.rows > 0 && !consumer.hasRoom()) return 'no_room';
-      handOver(columns, collected.rows);
+      handOver(columns, collected);
       if (collected.complete) names.rowsOut();
       await commit();
       return collected.complete ? 'done' : 'more';

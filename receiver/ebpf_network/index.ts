@@ -22,6 +22,7 @@ import { createFollower, type Follower } from './follow.ts';
 import { InterfaceNames } from './interface-names.ts';
 import { type InterfaceSelection, nothingLeft, selectInterfaces } from './interfaces.ts';
 import { createLedger, type Ledger } from './ledger.ts';
+import { mayAskConntrack } from './nat.ts';
 import { agentResource, resourceSources } from './resource.ts';
 import { firstThatAttaches, sourceReason } from './source.ts';
 
@@ -115,11 +116,13 @@ async function startCounting(
     const { readInterfaceBytes } = source;
     const coverage = createCoverage({ receiver: id, ledger, metrics, logger, readInterfaceBytes });
     const intervalMs = config.cache_active_timeout;
+    const trueEnds = mayAskConntrack(config, logger);
     const count = async (packetSource: PacketSource) => {
       const table = await source.openKernelTable({
         source: packetSource,
         trafficControl: config.traffic_control_backend,
         maxFlows: config.cache_max_flows,
+        trueEnds,
         ...(protocols === undefined ? {} : { protocols }),
       });
       try {

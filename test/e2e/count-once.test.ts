@@ -8,29 +8,19 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { createLogger } from '../../core/telemetry/log.ts';
-import { agentResource, resourceSources } from '../../receiver/ebpf_network/resource.ts';
 import {
   createNetworkNamespace,
   joinByVeth,
   removeNetworkNamespaces,
   type VethEnd,
 } from '../support/network-namespace.ts';
-import type { ReceivedPoint } from '../support/received-points.ts';
 import { icmpEchoes, udpDatagrams, type WireAmount } from '../support/traffic.ts';
-import { startAgent, startSink, sumsBy } from './agent.ts';
+import { sumsBy } from './agent.ts';
+import { everySource, observeSources, type Run, type Source, selected, sourceNames } from './every-source.ts';
 
 const PATIENCE_MS = 10_000;
 const POLL_MS = 100;
 const FLOW = ['transport', 'src.address', 'src.port', 'dst.address', 'dst.port'];
-
-const sources = {
-  tcx: 'source: tc, traffic_control_backend: tcx',
-  clsact: 'source: tc, traffic_control_backend: tc',
-  socket: 'source: socket_filter',
-} as const;
-type Source = keyof typeof sources;
-const sourceNames = Object.keys(sources) as readonly Source[];
 
 test.after.always(removeNetworkNamespaces);
 
@@ -95,24 +85,8 @@ function tunnel(): readonly [VethEnd, VethEnd] {
   return [end(uplink, beyond, '10.98.0.1'), end(beyond, uplink, '10.98.0.2')];
 }
 
-/** Three receivers with these keys in one pipeline; packets show `shown` beside the flow, bytes as `bytes` says. */
-const config = (keys: string, shown: readonly string[] = [], bytes = `{include: [${[...FLOW, ...shown]}]}`) => `
-receivers:
-${sourceNames.map((name) => `  ebpf_network/${name}: {${sources[name]}, cache_active_timeout: 100ms${keys}}`).join('\n')}
-processors:
-  attribute_select:
-    select:
-      beyla_network_flow_bytes: ${bytes}
-      beyla_network_flow_packets: {include: [${[...FLOW, ...shown]}]}
-exporters:
-  otlp_http: {endpoint: http://127.0.0.1:4318}
-service:
-  pipelines:
-    metrics:
-      receivers: [${sourceNames.map((name) => `ebpf_network/${name}`)}]
-      processors: [attribute_select]
-      exporters: [otlp_http]
-`;
+const config = (keys: string, shown: readonly string[] = [], bytes = selected([...FLOW, ...shown])) =>
+  everySource(keys, bytes, selected([...FLOW, ...shown]));
 
 /** What was sent, by flow: of each way a request and a response. */
 interface Sent {
@@ -134,28 +108,8 @@ async function sendBothWays({ client, server }: Way): Promise<Sent> {
   };
 }
 
-interface Run {
-  readonly points: Readonly<Record<Source, readonly ReceivedPoint[]>>;
-  readonly stderr: string;
-}
-
-/** Runs the agent on the node while `traffic` goes on. */
-async function observe(t: ExecutionContext, yaml: string, traffic: () => Promise<void>): Promise<Run> {
-  const sink = await startSink(node);
-  t.teardown(sink.stop);
-  const agent = await startAgent(node, yaml);
-  await traffic();
-  const { code, stderr } = await agent.stop();
-  t.is(code, 0, stderr);
-  const points = sink.points();
-  const pointsOf = async (name: Source) => {
-    const { attributes } = agentResource(await resourceSources(`ebpf_network/${name}`), createLogger());
-    const instance = attributes['service.instance.id'];
-    return points.filter(({ resource }) => resource['service.instance.id'] === instance);
-  };
-  const [tcx, clsact, socket] = await Promise.all([pointsOf('tcx'), pointsOf('clsact'), pointsOf('socket')]);
-  return { points: { tcx, clsact, socket }, stderr };
-}
+const observe = (t: ExecutionContext, yaml: string, traffic: () => Promise<void>) =>
+  observeSources(t, node, yaml, traffic);
 
 function hasTimes(
   t: ExecutionContext,

@@ -173,6 +173,7 @@ for (const [source, reason] of [
     const agent = await startWithOnly('+bpf,+net_raw', `, source: ${source}`);
     t.regex(agent.said(), new RegExp(`Counting on interfaces.*"socket_filter".*"${reason}"`));
     t.is(/tc cannot attach: counting with a packet socket.*lacks CAP_NET_ADMIN/.test(agent.said()), source === 'auto');
+    t.regex(agent.said(), /name the ends that their packets show.*nat: conntrack wants CAP_NET_ADMIN/);
     icmpEchoes({ client, server, family: 'ipv4', echoes: 10, payloadBytes: 56 });
     const { code, stderr } = await agent.stop();
     t.is(code, 0);

@@ -10,6 +10,7 @@ import test, { type ExecutionContext } from 'ava';
 import {
   createNetworkNamespace,
   joinByVeth,
+  NFT,
   removeNetworkNamespaces,
   type VethEnd,
 } from '../support/network-namespace.ts';
@@ -25,8 +26,6 @@ import {
 import { sumsBy } from './agent.ts';
 import { everySource, observeSources, type Run, selected, sourceNames } from './every-source.ts';
 
-/** Not found by name: a node module has a command of that name, too. */
-const NFT = '/usr/sbin/nft';
 const SERVICE = { ipv4: '10.96.0.10', ipv6: 'fd00:96::10' } as const;
 const SERVICE_PORT = 80;
 const NODE_PORT = 30_080;
@@ -211,3 +210,39 @@ for (const family of ['ipv4', 'ipv6'] as const) {
     hasCounted(t, run, expected, new RegExp(`^${transport}${between}`));
   });
 }
+
+test.serial('echoes of two hosts behind one address cannot be told apart, and stay as they are seen', async (t) => {
+  const way = ways['to the outside, masqueraded']!;
+  const ends = { server: way.server, family: 'ipv4', echoes: 20, payloadBytes: 100 } as const;
+  let answers = 0;
+  const run = await observeSources(t, node, config(), async () => {
+    translate(way, 'ipv4', 'icmp', 0);
+    for (const client of [pod, uplink]) answers += icmpEchoes({ ...ends, client }).response.segments;
+  });
+  for (const name of sourceNames) {
+    const packets = sumsBy(run.points[name], 'beyla.network.flow.packets', ['transport', 'src.address']);
+    t.is(packets.get(`ICMP ${outside.ipv4}`), answers, name);
+  }
+});
+
+test.serial('with nat: none flows name what their packets show', async (t) => {
+  const way = ways['to a Service']!;
+  let exchange: Exchange | undefined;
+  const run = await observeSources(t, node, config(', nat: none'), async () => {
+    const dial = (serverPort: number) => {
+      translate(way, 'ipv4', 'udp', serverPort);
+      return service('ipv4');
+    };
+    const ends = { client: pod, server: otherPod, family: 'ipv4', dial } as const;
+    exchange = await udpDatagrams({ ...ends, datagrams: 10, payloadBytes: 100 });
+  });
+  const seen = `UDP ${pod.ipv4} ${exchange!.clientPort} ${SERVICE.ipv4} ${SERVICE_PORT}`;
+  for (const name of sourceNames) {
+    const packets = sumsBy(run.points[name], 'beyla.network.flow.packets', ATTRIBUTES.slice(0, 9));
+    t.deepEqual(
+      [...packets].filter(([flow]) => flow.startsWith('UDP')),
+      [[`${seen} - - - -`, 10]],
+      name,
+    );
+  }
+});

@@ -2,7 +2,6 @@
 #include "true_ends.h"
 
 #include <algorithm>
-#include <bit>
 
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <netinet/in.h>
@@ -10,6 +9,7 @@
 
 #include "failure.h"
 #include "sights.h"
+#include "wanted_flows.h"
 
 namespace weir
 {
@@ -35,56 +35,6 @@ bool kernel_translates()
 }
 
 } // namespace
-
-// The flows of one call by what their packets show; several may show the same. Open addressing with linear steps; the
-// hash stands beside the index, so that most of what differs is told apart without a look at the flow.
-class TrueEnds::Wanted
-{
-      public:
-	Wanted(const std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked)
-	    : flows_(flows), table_(std::bit_ceil(2 * asked.size()))
-	{
-		for (const uint32_t index : asked) {
-			const uint32_t hash = hash_of(tuple_of(flows[index].key));
-			size_t at = place(hash);
-			while (table_[at].flow != none)
-				at = next(at);
-			table_[at] = {.hash = hash, .flow = index};
-		}
-	}
-	template <typename Visit>
-	void each(const flow_key &tuple, Visit visit) const
-	{
-		const uint32_t hash = hash_of(tuple);
-		for (size_t at = place(hash); table_[at].flow != none; at = next(at))
-			if (table_[at].hash == hash &&
-			    same_key(tuple_of(flows_[table_[at].flow].key).words, tuple.words))
-				visit(table_[at].flow);
-	}
-
-      private:
-	static constexpr uint32_t none = UINT32_MAX;
-	struct Entry {
-		uint32_t hash = 0;
-		uint32_t flow = none;
-	};
-
-	static uint32_t hash_of(const flow_key &tuple)
-	{
-		return static_cast<uint32_t>(flow_hash(tuple.words));
-	}
-	size_t place(uint32_t hash) const
-	{
-		return hash & (table_.size() - 1);
-	}
-	size_t next(size_t at) const
-	{
-		return (at + 1) & (table_.size() - 1);
-	}
-
-	const std::vector<NewFlow> &flows_;
-	std::vector<Entry> table_;
-};
 
 void TrueEnds::find(std::vector<NewFlow> &flows)
 {
@@ -184,7 +134,7 @@ bool TrueEnds::list(std::vector<NewFlow> &flows, const std::vector<uint32_t> &as
 {
 	if (asked.empty())
 		return true;
-	const Wanted wanted(flows, asked);
+	const WantedFlows wanted(flows, asked);
 	const auto visit = [&](const Connection &connection) {
 		for (const flow_key &sight : sights(connection))
 			wanted.each(sight, [&](uint32_t index) { note(flows[index], index, connection); });
@@ -233,10 +183,11 @@ void TrueEnds::settle(std::vector<NewFlow> &flows)
 			    !same_end(ends.src, ends.src_port, flow.key.src, flow.key.src_port);
 			flow.translation->dst_differs =
 			    !same_end(ends.dst, ends.dst_port, flow.key.dst, flow.key.dst_port);
-			const bool differs = flow.translation->src_differs || flow.translation->dst_differs;
-			(differs ? look_ups_.translated : look_ups_.untranslated)++;
-			if (!differs)
+			if (flow.translation->src_differs || flow.translation->dst_differs)
+				look_ups_.translated++;
+			else
 				flow.translation.reset();
+			look_ups_.untranslated += flow.translation == nullptr;
 		} else {
 			flow.translation.reset();
 			ask_again = finding == Finding::missing || finding == Finding::failed;

@@ -40,7 +40,6 @@ class TrueEnds
 	}
 
       private:
-	class Wanted;
 	enum class Finding : uint8_t { not_asked, failed, missing, absent, found, ambiguous };
 
 	void ask(std::vector<NewFlow> &flows, const std::vector<uint32_t> &by_tuple,

@@ -107,7 +107,6 @@ export function sampleFlows(bytes: number, packets: number): FlowTable {
   endpoints.append(Uint8Array.from([...mapped, 10, 0, 0, 1, ...mapped, 10, 0, 0, 2]));
   return createFlowTables()({
     rows: 1,
-    translatedRows: 0,
     window: { startNs: 1n, endNs: 2n },
     resource: { attributes: {} },
     scope: { name: 'weir', version: '0' },
@@ -126,11 +125,6 @@ export function sampleFlows(bytes: number, packets: number): FlowTable {
       initiator: Uint8Array.of(1),
       bytes: Float64Array.of(bytes),
       packets: Float64Array.of(packets),
-      natRow: new Uint32Array(),
-      natSrc: new Uint32Array(),
-      natDst: new Uint32Array(),
-      natSrcPort: new Uint16Array(),
-      natDstPort: new Uint16Array(),
     },
   });
 }

@@ -2,8 +2,8 @@ import test from 'ava';
 import { ABSENT } from './dictionary.ts';
 import { EndpointDimension } from './dimension.ts';
 import { createFlowTables, type FlowTableInput, flowAttributes, type RawFlows } from './flow-columns.ts';
-import type { FlowTable } from './flow-table.ts';
 import { allAttributes } from './metrics-of-flows.ts';
+import { valuesOf } from './testing.ts';
 
 /** src, dst, srcPort, dstPort, transport, direction, iface, initiator */
 type Row = readonly [number, number, number, number, number, number, number, number];
@@ -21,11 +21,6 @@ function rawFlows(rows: readonly Row[]): RawFlows {
     initiator: Uint8Array.from(column(7)),
     bytes: new Float64Array(rows.length).fill(100),
     packets: new Float64Array(rows.length).fill(1),
-    natRow: new Uint32Array(rows.length),
-    natSrc: new Uint32Array(rows.length),
-    natDst: new Uint32Array(rows.length),
-    natSrcPort: new Uint16Array(rows.length),
-    natDstPort: new Uint16Array(rows.length),
   };
 }
 
@@ -35,7 +30,6 @@ function inputOf(rows: readonly Row[], overrides: Partial<FlowTableInput> = {}):
   return {
     flows: rawFlows(rows),
     rows: rows.length,
-    translatedRows: 0,
     endpoints,
     window: { startNs: 0n, endNs: 1n },
     resource: { attributes: {} },
@@ -48,11 +42,6 @@ function inputOf(rows: readonly Row[], overrides: Partial<FlowTableInput> = {}):
     agentAddress: '192.0.2.1',
     ...overrides,
   };
-}
-
-function valuesOf({ columns, rows: length }: FlowTable, attribute: string) {
-  const { rows, through, dictionary } = columns.get(attribute)!;
-  return Array.from({ length }, (_, row) => dictionary.at(through ? through[rows[row]!]! : rows[row]!));
 }
 
 test('a row has its addresses, ports, transport, role, interface and the agent', (t) => {
@@ -89,11 +78,14 @@ test('what packets show instead of a true end stands beside it, where they do', 
     [0, 1, 40000, 8080, 6, 0, 2, 1],
     [1, 0, 0, 0, 1, 0, 2, 0],
   ]);
-  input.flows.natRow.set([1, 2]);
-  input.flows.natSrc.set([ABSENT, 0]);
-  input.flows.natDst.set([0, ABSENT]);
-  input.flows.natDstPort.set([80]);
-  const table = createFlowTables()({ ...input, translatedRows: 2 });
+  const of = {
+    natRow: Uint32Array.of(1, 2),
+    natSrc: Uint32Array.of(ABSENT, 0),
+    natDst: Uint32Array.of(0, ABSENT),
+    natSrcPort: Uint16Array.of(40000, 0),
+    natDstPort: Uint16Array.of(80, 0),
+  };
+  const table = createFlowTables()({ ...input, translations: { count: 2, of } });
   t.deepEqual(valuesOf(table, 'src.nat.address'), [undefined, undefined, '10.0.0.1']);
   t.deepEqual(valuesOf(table, 'dst.nat.address'), [undefined, '10.0.0.1', undefined]);
   t.deepEqual(valuesOf(table, 'src.nat.port'), [undefined, undefined, undefined]);

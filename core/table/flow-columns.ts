@@ -8,6 +8,7 @@ import {
   type AttributeColumn,
   type CodeArray,
   type Dictionary,
+  lazyColumn,
   listDictionary,
   numbers,
 } from './dictionary.ts';
@@ -34,7 +35,11 @@ export interface RawFlows {
   readonly initiator: Uint8Array;
   readonly bytes: Float64Array;
   readonly packets: Float64Array;
-  /** Rows whose packets show other ends than the true ones; the next four have an element for each. */
+}
+
+/** At least `count` elements each. */
+export interface RawTranslations {
+  /** Rows whose packets show other ends than the true ones. */
   readonly natRow: Uint32Array;
   /** Codes of the dimension: what the packets show; ABSENT where that is the true end. */
   readonly natSrc: Uint32Array;
@@ -46,8 +51,8 @@ export interface RawFlows {
 export interface FlowTableInput
   extends Pick<FlowTable, 'rows' | 'window' | 'resource' | 'scope' | 'metricNames' | 'everyInterface'> {
   readonly flows: RawFlows;
-  /** Elements of `flows.natRow`. */
-  readonly translatedRows: number;
+  /** Absent: all packets show the true ends. */
+  readonly translations?: { readonly count: number; readonly of: RawTranslations };
   readonly endpoints: EndpointDimension;
   /** By the lower 16 bits of the interface index. */
   readonly interfaceNames: ReadonlyMap<number, string>;
@@ -91,9 +96,9 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
   const interfaces = new ValueList();
   const agents = new ValueList();
 
-  return ({ flows, translatedRows, endpoints, interfaceNames, agentAddress, ...table }) => {
+  return (input) => {
+    const { flows, translations: _, endpoints, interfaceNames, agentAddress, ...table } = input;
     const { rows } = table;
-    const translated = { flows, rows, translatedRows };
     const view = (codes: CodeArray) => codes.subarray(0, rows);
     const src = view(flows.src);
     const dst = view(flows.dst);
@@ -104,39 +109,31 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
       { attribute: 'dst.address', rows: dst, dictionary: endpoints.addresses },
       { attribute: 'src.name', rows: src, dictionary: endpoints.addresses },
       { attribute: 'dst.name', rows: dst, dictionary: endpoints.addresses },
-      lazyColumn('src.port', numbers, () => portsOf(flows, flows.srcPort, rows)),
-      lazyColumn('dst.port', numbers, () => portsOf(flows, flows.dstPort, rows)),
-      lazyColumn('client.port', numbers, () => portsByRole(flows, rows, INITIATOR_SOURCE, INITIATOR_DESTINATION)),
-      lazyColumn('server.port', numbers, () => portsByRole(flows, rows, INITIATOR_DESTINATION, INITIATOR_SOURCE)),
+      lazyColumn({ attribute: 'src.port', dictionary: numbers }, () => portsOf(flows, flows.srcPort, rows)),
+      lazyColumn({ attribute: 'dst.port', dictionary: numbers }, () => portsOf(flows, flows.dstPort, rows)),
+      lazyColumn({ attribute: 'client.port', dictionary: numbers }, () =>
+        portsByRole(flows, rows, INITIATOR_SOURCE, INITIATOR_DESTINATION),
+      ),
+      lazyColumn({ attribute: 'server.port', dictionary: numbers }, () =>
+        portsByRole(flows, rows, INITIATOR_DESTINATION, INITIATOR_SOURCE),
+      ),
       { attribute: 'transport', rows: view(flows.transport), dictionary: protocols },
       { attribute: 'network.type', rows: src, through: networkTypes.codes, dictionary: networkTypes.dictionary },
       { attribute: 'direction', rows: view(flows.initiator), dictionary: roles },
-      lazyColumn('iface', interfaces, () => interfacesOf(flows.iface, rows, interfaceNames, interfaces)),
+      lazyColumn({ attribute: 'iface', dictionary: interfaces }, () =>
+        interfacesOf(flows.iface, rows, interfaceNames, interfaces),
+      ),
       { attribute: 'iface.direction', rows: view(flows.direction), dictionary: ifaceDirections },
-      lazyColumn('beyla.ip', agents, () => new Uint32Array(rows).fill(agent)),
-      lazyColumn('src.nat.address', endpoints.addresses, () => wireAddresses(translated, flows.natSrc)),
-      lazyColumn('dst.nat.address', endpoints.addresses, () => wireAddresses(translated, flows.natDst)),
-      lazyColumn('src.nat.port', numbers, () => wirePorts(translated, flows.natSrc, flows.natSrcPort)),
-      lazyColumn('dst.nat.port', numbers, () => wirePorts(translated, flows.natDst, flows.natDstPort)),
+      lazyColumn({ attribute: 'beyla.ip', dictionary: agents }, () => new Uint32Array(rows).fill(agent)),
+      ...wireColumns(input, endpoints.addresses),
     ];
     return {
       kind: 'flows',
       ...table,
+      ends: { endpoints, src, dst },
       columns: new Map(columns.map((column) => [column.attribute, column])),
       measures: { bytes: flows.bytes.subarray(0, rows), packets: flows.packets.subarray(0, rows) },
     };
-  };
-}
-
-function lazyColumn(attribute: string, dictionary: Dictionary, compute: () => Uint32Array): AttributeColumn {
-  let codes: Uint32Array | undefined;
-  return {
-    attribute,
-    dictionary,
-    get rows() {
-      codes ??= compute();
-      return codes;
-    },
   };
 }
 
@@ -162,26 +159,28 @@ function portsByRole(flows: RawFlows, rows: number, asSource: number, asDestinat
   return codes;
 }
 
-interface Translated {
-  readonly flows: RawFlows;
-  readonly rows: number;
-  readonly translatedRows: number;
-}
-
-function wireAddresses({ flows, rows, translatedRows }: Translated, endpoints: Uint32Array): Uint32Array {
-  const codes = new Uint32Array(rows).fill(ABSENT);
-  for (let at = 0; at < translatedRows; at++) codes[flows.natRow[at]!] = endpoints[at]!;
-  return codes;
-}
-
-/** Of the ends that are translated, also where the port is the same. */
-function wirePorts({ flows, rows, translatedRows }: Translated, endpoints: Uint32Array, ports: Uint16Array) {
-  const codes = new Uint32Array(rows).fill(ABSENT);
-  for (let at = 0; at < translatedRows; at++) {
-    const row = flows.natRow[at]!;
-    if (endpoints[at] !== ABSENT && havePorts(flows, row)) codes[row] = ports[at]!;
-  }
-  return codes;
+/** What the packets show in place of a true end; the port also where it is the same. */
+function wireColumns(
+  { flows, rows, translations }: Pick<FlowTableInput, 'flows' | 'rows' | 'translations'>,
+  addresses: Dictionary,
+): readonly AttributeColumn[] {
+  const scatter = (end: 'natSrc' | 'natDst', port?: 'natSrcPort' | 'natDstPort') => {
+    const codes = new Uint32Array(rows).fill(ABSENT);
+    if (translations === undefined) return codes;
+    const { count, of } = translations;
+    for (let at = 0; at < count; at++) {
+      const row = of.natRow[at]!;
+      if (port === undefined) codes[row] = of[end][at]!;
+      else if (of[end][at] !== ABSENT && havePorts(flows, row)) codes[row] = of[port][at]!;
+    }
+    return codes;
+  };
+  return [
+    lazyColumn({ attribute: 'src.nat.address', dictionary: addresses }, () => scatter('natSrc')),
+    lazyColumn({ attribute: 'dst.nat.address', dictionary: addresses }, () => scatter('natDst')),
+    lazyColumn({ attribute: 'src.nat.port', dictionary: numbers }, () => scatter('natSrc', 'natSrcPort')),
+    lazyColumn({ attribute: 'dst.nat.port', dictionary: numbers }, () => scatter('natDst', 'natDstPort')),
+  ];
 }
 
 /** Two interfaces may have had the same name one after the other: the code is the name's, not the index. */

@@ -92,7 +92,8 @@ export function createCollector(options: CollectorOptions): Collector {
     try {
       // A copy: the table's columns may be computed when the names have changed.
       const interfaceNames = new Map(names.current);
-      const input = { ...options.origin, interfaceNames, flows, endpoints, rows, translatedRows, window };
+      const translations = { count: translatedRows, of: flows };
+      const input = { ...options.origin, interfaceNames, flows, endpoints, rows, translations, window };
       consumer.consume(toFlowTable(input));
       ledger.exported();
     } catch (error) {

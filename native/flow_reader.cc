@@ -114,7 +114,7 @@ void FlowReader::scan(const Columns &columns, Window &window)
 			continue;
 		}
 		const flow_amount total = {.bytes = bytes, .packets = packets};
-		if (known.endpoint_epoch == 0 || known.identity.asks_again())
+		if (known.endpoint_epoch == 0)
 			new_flows_.push_back(
 			    {.key = slot.key, .slot = index, .total = total, .identity = known.identity});
 		else
@@ -163,6 +163,8 @@ void FlowReader::add_new_flows(const Columns &columns, Window &window)
 		if (flow.slot != no_slot) {
 			learn(flow);
 			add_row(columns, window, flow.slot, flow.total);
+			if (flow.identity.asks_again())
+				known_[flow.slot].endpoint_epoch = 0;
 			continue;
 		}
 		const Codes codes = codes_of(flow.key, flow.translation.get());
@@ -181,11 +183,8 @@ void FlowReader::learn(NewFlow &flow)
 	Known &known = known_[flow.slot];
 	known.identity = flow.identity;
 	known.translated = flow.translation != nullptr;
-	if (!known.translated)
-		return;
-	// Its ends were others when it was asked about before.
-	known.endpoint_epoch = 0;
-	translations_[flow.slot] = std::move(flow.translation);
+	if (known.translated)
+		translations_[flow.slot] = std::move(flow.translation);
 }
 
 // The true ends, where they are known; what the packets show gets its codes as well.

@@ -55,7 +55,7 @@ class FlowReader
 		uint64_t packets;
 		uint32_t src;
 		uint32_t dst;
-		uint32_t endpoint_epoch; // of src and dst and of the translation; 0: the flow is new
+		uint32_t endpoint_epoch; // of src, dst and the translation; 0: new, or to be asked about again
 		Identity identity;
 		bool translated;
 	};

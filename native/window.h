@@ -81,22 +81,24 @@ struct Window {
 		const size_t at = rows++;
 		columns.src[at] = row.src;
 		columns.dst[at] = row.dst;
-		const flow_key &ends = row.translation ? row.translation->ends : key;
-		columns.src_port[at] = be16toh(ends.src_port);
-		columns.dst_port[at] = be16toh(ends.dst_port);
+		columns.src_port[at] = be16toh(key.src_port);
+		columns.dst_port[at] = be16toh(key.dst_port);
 		columns.transport[at] = key.transport;
 		columns.direction[at] = key.direction;
 		columns.iface[at] = key.iface;
 		columns.initiator[at] = row.identity.initiator;
 		columns.bytes[at] = static_cast<double>(row.amount.bytes);
 		columns.packets[at] = static_cast<double>(row.amount.packets);
-		if (row.translation)
-			add_wire_ends(columns, at, key, *row.translation);
+		if (row.translation) [[unlikely]]
+			add_translation(columns, at, key, *row.translation);
 	}
 
       private:
-	void add_wire_ends(const Columns &columns, size_t row, const flow_key &key, const Translation &translation)
+	__attribute__((noinline)) void add_translation(const Columns &columns, size_t row, const flow_key &key,
+						       const Translation &translation)
 	{
+		columns.src_port[row] = be16toh(translation.ends.src_port);
+		columns.dst_port[row] = be16toh(translation.ends.dst_port);
 		const size_t at = translated_rows++;
 		columns.nat_row[at] = static_cast<uint32_t>(row);
 		columns.nat_src[at] = translation.src_differs ? translation.wire_src : no_endpoint;

@@ -128,7 +128,8 @@ inline void read_conntrack_address(uint8_t *address, const void *data, size_t le
 		std::memcpy(address, data, length);
 }
 
-inline flow_key read_conntrack_tuple(const void *nested, size_t length)
+// zoned: set where the tuple is of a zone.
+inline flow_key read_conntrack_tuple(const void *nested, size_t length, bool &zoned)
 {
 	flow_key tuple = {};
 	auto *icmp = reinterpret_cast<uint8_t *>(&tuple.src_port); // type, then code
@@ -155,6 +156,8 @@ inline flow_key read_conntrack_tuple(const void *nested, size_t length)
 			for_each_attribute(static_cast<const rtattr *>(data), bytes, visit_address);
 		else if (type == CTA_TUPLE_PROTO)
 			for_each_attribute(static_cast<const rtattr *>(data), bytes, visit_protocol);
+		else if (type == CTA_TUPLE_ZONE)
+			zoned = true;
 	});
 	return tuple;
 }
@@ -166,9 +169,9 @@ inline std::optional<Connection> read_connection(const nlmsghdr *message)
 	bool zoned = false;
 	for_each_conntrack_attribute(message, [&](int type, const void *data, size_t length) {
 		if (type == CTA_TUPLE_ORIG)
-			connection.original = read_conntrack_tuple(data, length);
+			connection.original = read_conntrack_tuple(data, length, zoned);
 		else if (type == CTA_TUPLE_REPLY)
-			connection.reply = read_conntrack_tuple(data, length);
+			connection.reply = read_conntrack_tuple(data, length, zoned);
 		else if (type == CTA_STATUS && length == sizeof(connection.status))
 			connection.status = be32toh(number(data));
 		else if (type == CTA_ZONE)

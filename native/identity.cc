@@ -13,6 +13,8 @@ bool Identifier::identify(const MapView<flow_slot> &slots, const std::optional<O
 		for (NewFlow &flow : flows)
 			find_own(slots, *own, flow);
 	std::erase_if(flows, [](const NewFlow &flow) { return flow.is_early; });
+	// Who its client is goes by the true ends: on the wire the two directions may show different ones.
+	true_ends_.find(flows);
 	return roles_.decide(slots, flows);
 }
 

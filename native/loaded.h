@@ -31,9 +31,9 @@ class Loaded
 {
       public:
 	Loaded(const LoadOptions &options, const ReadOptions &read, std::string namespace_object,
-	       TrafficControl traffic_control, NodeSockets sockets)
-	    : object(options),
-	      reader(object, options.max_slots, read.idle_windows, std::move(sockets), read.guess_ports),
+	       TrafficControl traffic_control, NodeSockets sockets, std::shared_ptr<Conntrack> conntrack)
+	    : object(options), reader(object, options.max_slots, read.idle_windows, std::move(sockets),
+				      read.guess_ports, std::move(conntrack)),
 	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger")),
 	      hooks(make_hooks(object, options, traffic_control)), options_(options),
 	      namespace_object_(std::move(namespace_object)), traffic_control_(traffic_control)

@@ -14,6 +14,7 @@ import { type Collected, type FlowColumns, flowColumns, type KernelTable } from 
 import type { Coverage } from './coverage.ts';
 import type { InterfaceNames } from './interface-names.ts';
 import type { Ledger } from './ledger.ts';
+import { createNatReporter } from './nat.ts';
 
 export interface CollectorOptions {
   /** Id of the receiver. */
@@ -53,6 +54,7 @@ export function createCollector(options: CollectorOptions): Collector {
   const { table, consumer, ledger, names, coverage, clock, logger, intervalMs } = options;
   const toFlowTable = createFlowTables();
   const report = createReporter(options);
+  const nat = createNatReporter(options);
   let endpoints = new EndpointDimension();
   /** A failed collect may have handed out endpoints that did not arrive. */
   let endpointsMissing = false;
@@ -81,7 +83,7 @@ export function createCollector(options: CollectorOptions): Collector {
   }
 
   /** Gives the rows to the pipelines, once; after this they must not be collected again. */
-  function handOver(columns: FlowColumns, rows: number): void {
+  function handOver(columns: FlowColumns, { rows, translatedRows }: Collected): void {
     // The wall clock may have been set back: windows still join and never end before they start.
     const nowNs = clock.nowNs();
     const window = { startNs: windowStartNs, endNs: nowNs > windowStartNs ? nowNs : windowStartNs + 1n };
@@ -94,8 +96,9 @@ export function createCollector(options: CollectorOptions): Collector {
     try {
       // A copy: the table's columns may be computed when the names have changed.
       const interfaceNames = new Map(names.current);
-      const flows = toFlowTable({ ...options.origin, interfaceNames, flows: columns, endpoints, rows, window });
-      const filtered = consumer.consume(flows);
+      const translations = { count: translatedRows, of: columns };
+      const input = { ...options.origin, interfaceNames, flows: columns, endpoints, rows, translations, window };
+      const filtered = consumer.consume(toFlowTable(input));
       if (filtered !== undefined) ledger.filtered(interfaceSums(columns, filtered));
       ledger.exported();
     } catch (error) {
@@ -109,11 +112,12 @@ export function createCollector(options: CollectorOptions): Collector {
       await commit();
       const { columns, collected } = await collect();
       report.collected(collected);
+      nat.collected(collected.natLookUps);
       ledger.collected(collected);
       await coverage.compare();
       // Another receiver may have taken the room in the meantime. Nothing is forgotten: the next collect has it all.
       if (collected.rows > 0 && !consumer.hasRoom()) return 'no_room';
-      handOver(columns, collected.rows);
+      handOver(columns, collected);
       if (collected.complete) names.rowsOut();
       await commit();
       return collected.complete ? 'done' : 'more';

@@ -24,6 +24,7 @@ import { createFollower, type Follower } from './follow.ts';
 import { InterfaceNames } from './interface-names.ts';
 import { type InterfaceSelection, nothingLeft, selectInterfaces } from './interfaces.ts';
 import { createLedger, type Ledger } from './ledger.ts';
+import { mayAskConntrack } from './nat.ts';
 import { agentResource, resourceSources } from './resource.ts';
 import { firstThatAttaches, sourceReason } from './source.ts';
 import { pollInterfaces, type SpaceSource, watchSpaces } from './spaces.ts';
@@ -117,6 +118,7 @@ async function startCounting(
     const { readInterfaceBytes } = source;
     const coverage = createCoverage({ receiver: id, ledger, metrics, logger, readInterfaceBytes });
     const intervalMs = config.cache_active_timeout;
+    const trueEnds = mayAskConntrack(config, logger);
     const count = async (packetSource: PacketSource) => {
       const table = await source.openKernelTable({
         source: packetSource,
@@ -124,6 +126,7 @@ async function startCounting(
         maxFlows: config.cache_max_flows,
         guessPorts: config.guess_ports === 'ordinal',
         ...(config.exclude_self ? { ownConnections: source.ownConnections } : {}),
+        trueEnds,
         ...(protocols === undefined ? {} : { protocols }),
       });
       try {

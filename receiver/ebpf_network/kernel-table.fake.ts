@@ -3,7 +3,7 @@
 import type { Consumer } from '../../core/component/define.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
-import type { Amount, Collected, HookDirection, KernelTable, LedgerRow } from '../../native/index.ts';
+import type { Amount, Collected, HookDirection, KernelTable, LedgerRow, NatLookUps } from '../../native/index.ts';
 
 export interface FakeFlow extends Amount {
   /** Last byte of an address in 10.0.0.0/24. */
@@ -34,6 +34,15 @@ export class FakeKernelTable implements KernelTable {
   readonly failures = new Map<'attach' | 'collect' | 'commit' | 'settle', Error>();
   ledger: LedgerRow[] = [];
   socketsFailure: string | undefined;
+  natLookUps: NatLookUps = {
+    translated: 0,
+    untranslated: 0,
+    missing: 0,
+    ambiguous: 0,
+    failed: 0,
+    dumps: 0,
+    errno: 0,
+  };
   /** Rows that a collect writes at most. */
   rowLimit = Number.POSITIVE_INFINITY;
   /** Runs while a collect is under way. */
@@ -97,10 +106,12 @@ export class FakeKernelTable implements KernelTable {
     this.#call('collect', `${rows.length}`);
     return {
       rows: rows.length,
+      translatedRows: 0,
       complete: taken.length === live.length,
       newEndpoints: Uint8Array.from(this.#endpoints.slice(known).flatMap((last) => [...mapped, 10, 0, 0, last])),
       sums: rows,
       ledger: this.ledger,
+      natLookUps: this.natLookUps,
       slots: 16_384,
       usedSlots: this.#flows.size,
       maxSlots: 262_144,

@@ -13,6 +13,7 @@
 #include "device_table.h"
 #include "interner.h"
 #include "javascript.h"
+#include "network_namespace.h"
 #include "own_connections.h"
 #include "window.h"
 
@@ -22,6 +23,19 @@ namespace weir
 inline uint32_t number_of(const Napi::Object &object, const char *key)
 {
 	return object.Get(key).As<Napi::Number>().Uint32Value();
+}
+
+// {path, inode, base}; none: this process's own.
+inline std::optional<NetworkNamespace> namespace_of(const Napi::Value &value)
+{
+	if (!value.IsObject())
+		return std::nullopt;
+	const Napi::Object object = value.As<Napi::Object>();
+	return NetworkNamespace{
+	    .path = object.Get("path").As<Napi::String>().Utf8Value(),
+	    .inode = static_cast<uint64_t>(object.Get("inode").As<Napi::Number>().DoubleValue()),
+	    .base = number_of(object, "base"),
+	};
 }
 
 inline flow_direction direction_of(const Napi::Value &value)

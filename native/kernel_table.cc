@@ -86,8 +86,9 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	const auto sockets = std::make_shared<NodeSockets>();
 	return Work<std::shared_ptr<Loaded>>::start(
 	    info.Env(), options,
-	    [load, read, traffic_control, sockets] {
-		    return std::make_shared<Loaded>(load, read, traffic_control, std::move(*sockets));
+	    [load, read, traffic_control, sockets,
+	     namespace_object = options.Get("namespaceObjectPath").As<Napi::String>().Utf8Value()] {
+		    return std::make_shared<Loaded>(load, read, namespace_object, traffic_control, std::move(*sockets));
 	    },
 	    [](Napi::Env env, std::shared_ptr<Loaded> &loaded) -> Napi::Value {
 		    return constructor_of(env).New({Napi::External<std::shared_ptr<Loaded>>::New(env, &loaded)});
@@ -107,14 +108,14 @@ Napi::Value KernelTable::hook_kind(const Napi::CallbackInfo &info)
 	return Napi::String::New(info.Env(), loaded_->hooks->kind());
 }
 
-// attach(ifindex, name, direction, framesStartAtIp) -> names of what sees packets first
+// attach(ifindex, name, direction, framesStartAtIp, namespace?) -> names of what sees packets first
 Napi::Value KernelTable::attach(const Napi::CallbackInfo &info)
 {
 	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
 	const std::string name = info[1].As<Napi::String>().Utf8Value();
 	return text_array(info.Env(), with_errors(info.Env(), [&] {
 				  return loaded_->attach(ifindex, name, direction_of(info[2]),
-							 info[3].As<Napi::Boolean>());
+							 info[3].As<Napi::Boolean>(), namespace_of(info[4]));
 			  }));
 }
 
@@ -125,7 +126,7 @@ void KernelTable::detach(const Napi::CallbackInfo &info)
 		    [&] { loaded_->detach(info[0].As<Napi::Number>().Uint32Value(), direction_of(info[1])); });
 }
 
-// attachOffLoop(ifindex, name, direction, framesStartAtIp) -> Promise<names>
+// attachOffLoop(ifindex, name, direction, framesStartAtIp, namespace?) -> Promise<names>
 Napi::Value KernelTable::attach_off_loop(const Napi::CallbackInfo &info)
 {
 	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
@@ -133,7 +134,8 @@ Napi::Value KernelTable::attach_off_loop(const Napi::CallbackInfo &info)
 	return Work<std::vector<std::string>>::start(
 	    info.Env(), info.This().As<Napi::Object>(),
 	    [loaded = loaded_, ifindex, name, direction = direction_of(info[2]),
-	     at_ip = info[3].As<Napi::Boolean>().Value()] { return loaded->attach(ifindex, name, direction, at_ip); },
+	     at_ip = info[3].As<Napi::Boolean>().Value(),
+	     place = namespace_of(info[4])] { return loaded->attach(ifindex, name, direction, at_ip, place); },
 	    [](Napi::Env env, std::vector<std::string> &ahead) -> Napi::Value { return text_array(env, ahead); });
 }
 
@@ -148,27 +150,6 @@ Napi::Value KernelTable::detach_off_loop(const Napi::CallbackInfo &info)
 		    return true;
 	    },
 	    [](Napi::Env env, bool &) -> Napi::Value { return env.Undefined(); });
-}
-
-std::vector<std::string> Loaded::attach(uint32_t ifindex, const std::string &name, flow_direction direction,
-					bool frames_start_at_ip)
-{
-	const std::lock_guard<std::mutex> guard(hooks_mutex);
-	const bool added = devices.add(ifindex, direction, frames_start_at_ip);
-	try {
-		return hooks->attach(ifindex, name, direction, frames_start_at_ip);
-	} catch (...) {
-		if (added)
-			devices.remove(ifindex, direction);
-		throw;
-	}
-}
-
-void Loaded::detach(uint32_t ifindex, flow_direction direction)
-{
-	const std::lock_guard<std::mutex> guard(hooks_mutex);
-	hooks->detach(ifindex, direction);
-	devices.remove(ifindex, direction);
 }
 
 // setCovered(ifindexes)
@@ -235,7 +216,7 @@ Napi::Value KernelTable::settle(const Napi::CallbackInfo &info)
 // close() -> Promise: unloading unmaps and frees megabytes, so it is not for the event loop either.
 Napi::Value KernelTable::close(const Napi::CallbackInfo &info)
 {
-	loaded_->hooks->detach_all();
+	loaded_->detach_all();
 	return Work<bool>::start(
 	    info.Env(), info.This().As<Napi::Object>(),
 	    [loaded = std::exchange(loaded_, nullptr)]() mutable {

@@ -32,7 +32,7 @@ export interface RawFlows {
 }
 
 export interface FlowTableInput
-  extends Pick<FlowTable, 'rows' | 'window' | 'resource' | 'scope' | 'metricNames' | 'everyInterface'> {
+  extends Pick<FlowTable, 'rows' | 'window' | 'resource' | 'scope' | 'metricNames' | 'features' | 'everyInterface'> {
   readonly flows: RawFlows;
   readonly endpoints: EndpointDimension;
   /** By the lower 16 bits of the interface index. */

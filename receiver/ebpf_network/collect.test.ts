@@ -193,3 +193,33 @@ test('a table that no pipeline takes is lost with its reason, and the next one g
   assertLedgerCloses(t, text);
   await receiver.stop?.();
 });
+
+test('rows that every pipeline filtered are filtered by rule, and the ledger closes', async (t) => {
+  const { table, clock, consumer, receiver, registry } = setUp();
+  await receiver.start?.();
+  await clock.asleep();
+  table.count({ src: 1, dst: 2, bytes: 100, packets: 3 });
+  table.count({ src: 2, dst: 1, bytes: 20, packets: 2, direction: 'egress' });
+  table.count({ src: 3, dst: 1, bytes: 7, packets: 1 });
+  consumer.filtered = Uint32Array.of(0, 1);
+  await clock.advance(5000);
+  assertLedgerCloses(t, registry.text());
+  const figure = (name: string, direction: string) =>
+    new RegExp(`^otelcol_receiver_ebpf_network_${name}\\{(?=[^}]*direction="${direction}").*\\} (\\d+)$`, 'm').exec(
+      registry.text(),
+    )?.[1];
+  t.deepEqual(
+    ['filtered_bytes_total', 'filtered_packets_total', 'exported_bytes_total', 'in_table_bytes'].map((name) => [
+      figure(name, 'ingress'),
+      figure(name, 'egress'),
+    ]),
+    [
+      ['100', '20'],
+      ['3', '2'],
+      ['7', '0'],
+      ['0', '0'],
+    ],
+  );
+  t.regex(registry.text(), /filtered_bytes_total\{.*reason="rule".*\} 100/);
+  await receiver.stop?.();
+});

@@ -6,6 +6,7 @@
 import type { Consumer } from '../../core/component/define.ts';
 import { EndpointDimension } from '../../core/table/dimension.ts';
 import { createFlowTables, type FlowTableInput } from '../../core/table/flow-columns.ts';
+import { interfaceSums } from '../../core/table/interface-sums.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
 import type { Logger } from '../../core/telemetry/log.ts';
 import type { MetricRegistry } from '../../core/telemetry/metrics.ts';
@@ -27,7 +28,10 @@ export interface CollectorOptions {
   readonly metrics: MetricRegistry;
   readonly intervalMs: number;
   /** What every flow table of this receiver says about its origin. */
-  readonly origin: Pick<FlowTableInput, 'resource' | 'scope' | 'metricNames' | 'everyInterface' | 'agentAddress'>;
+  readonly origin: Pick<
+    FlowTableInput,
+    'resource' | 'scope' | 'metricNames' | 'features' | 'everyInterface' | 'agentAddress'
+  >;
 }
 
 export interface Collector {
@@ -90,7 +94,9 @@ export function createCollector(options: CollectorOptions): Collector {
     try {
       // A copy: the table's columns may be computed when the names have changed.
       const interfaceNames = new Map(names.current);
-      consumer.consume(toFlowTable({ ...options.origin, interfaceNames, flows: columns, endpoints, rows, window }));
+      const flows = toFlowTable({ ...options.origin, interfaceNames, flows: columns, endpoints, rows, window });
+      const filtered = consumer.consume(flows);
+      if (filtered !== undefined) ledger.filtered(interfaceSums(columns, filtered));
       ledger.exported();
     } catch (error) {
       ledger.lost('pipeline_failed');

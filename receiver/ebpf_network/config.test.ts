@@ -46,10 +46,12 @@ test('an empty block takes every default', (t) => {
     exclude_self: true,
     listen_interfaces: 'watch',
     listen_poll_period: 10_000,
+    netns: 'host',
     agent_ip: '',
     agent_ip_iface: 'external',
     agent_ip_type: 'any',
     metric_names: ['beyla'],
+    features: ['network', 'network_flow_packets', 'network_inter_zone'],
   });
 });
 

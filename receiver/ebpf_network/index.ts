@@ -10,6 +10,7 @@ import {
   type KernelTable,
   listInterfaces,
   type NetworkInterface,
+  type NetworkNamespace,
   openKernelTable,
   type PacketSource,
   removeLeftFilters,
@@ -25,15 +26,13 @@ import { type InterfaceSelection, nothingLeft, selectInterfaces } from './interf
 import { createLedger, type Ledger } from './ledger.ts';
 import { agentResource, resourceSources } from './resource.ts';
 import { firstThatAttaches, sourceReason } from './source.ts';
+import { pollInterfaces, type SpaceSource, watchSpaces } from './spaces.ts';
 
 /** What the receiver takes from the host; tests give their own. */
-export interface Kernel {
+export interface Kernel extends SpaceSource {
   openKernelTable: typeof openKernelTable;
-  listInterfaces(): readonly NetworkInterface[];
   removeLeftFilters(): readonly string[];
-  watchInterfaces(onChange: (gone: Iterable<number>) => void): InterfaceWatch;
-  pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch;
-  readInterfaceBytes(): Promise<InterfaceBytes>;
+  readInterfaceBytes(namespaces: readonly NetworkNamespace[]): Promise<InterfaceBytes>;
   /** The connections that this process opened. */
   ownConnections(): readonly OwnConnection[];
   /** Takes the lines of the ledger at the end. */
@@ -65,11 +64,6 @@ export default defineReceiver<EbpfNetworkConfig>({
     return createReceiver(config, host, consumer, kernel);
   },
 });
-
-function pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch {
-  const timer = setInterval(onChange, periodMs).unref();
-  return { close: () => clearInterval(timer) };
-}
 
 /** What a running receiver holds. */
 interface Running {
@@ -112,9 +106,9 @@ async function startCounting(
   };
   let follower: Follower | undefined;
   // Before the first list, so that nothing falls between the two.
-  const watch = watchWith(config, source, (gone) => follower?.look(gone));
+  const spaces = watchSpaces(config, source, logger, (gone) => follower?.look(gone));
   try {
-    const all = source.listInterfaces();
+    const all = spaces.listInterfaces();
     const selection = selectInterfaces(all, rules);
     const origin = await originOf(config, host);
     const protocols = countedProtocols(config);
@@ -139,7 +133,7 @@ async function startCounting(
           receiver: id,
           rules,
           ...parts,
-          listInterfaces: () => source.listInterfaces(),
+          listInterfaces: spaces.listInterfaces,
         });
         follower = following;
         // What changed in the meantime, it sees when it has started.
@@ -162,16 +156,11 @@ async function startCounting(
       abort.abort();
       return loop;
     };
-    return { ...counting, watch, ledger, endLoop };
+    return { ...counting, watch: spaces, ledger, endLoop };
   } catch (error) {
-    watch.close();
+    spaces.close();
     throw error;
   }
-}
-
-function watchWith(config: EbpfNetworkConfig, source: Kernel, look: (gone: Iterable<number>) => void): InterfaceWatch {
-  if (config.listen_interfaces === 'poll') return source.pollInterfaces(config.listen_poll_period, () => look([]));
-  return source.watchInterfaces(look);
 }
 
 /** Says what is counted, by which source and why, and what is not. */
@@ -216,6 +205,7 @@ async function originOf(config: EbpfNetworkConfig, { id, logger, build }: Host):
     resource: agentResource(await resourceSources(id), logger),
     scope: { name: build.command, version: build.version },
     metricNames: config.metric_names,
+    features: config.features,
     everyInterface: config.deduper === 'none',
     agentAddress,
   };

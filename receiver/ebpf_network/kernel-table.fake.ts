@@ -189,6 +189,8 @@ export function createFakeClock(): FakeClock {
 }
 
 export interface FakeConsumer extends Consumer {
+  /** Places of the rows of each table that count as filtered. */
+  filtered: Uint32Array | undefined;
   readonly tables: FlowTable[];
   /** Thrown by every consume while set. */
   failure: Error | undefined;
@@ -204,6 +206,7 @@ export function createFakeConsumer(): FakeConsumer {
   return {
     tables: [],
     failure: undefined,
+    filtered: undefined,
     hasRoom: () => room,
     waitForRoom: (signal) =>
       new Promise((resolve) => {
@@ -217,6 +220,7 @@ export function createFakeConsumer(): FakeConsumer {
     consume(table) {
       if (this.failure !== undefined) throw this.failure;
       this.tables.push(table);
+      return this.filtered;
     },
     setRoom(value) {
       room = value;

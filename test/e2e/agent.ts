@@ -8,18 +8,17 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Certificate } from '../support/certificate.ts';
-import { longerWhenEmulated } from '../support/emulated.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
 import type { ReceivedPoint } from '../support/received-points.ts';
+import { until } from '../support/until.ts';
+
+export { until };
 
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const SINK = fileURLToPath(new URL('../support/otlp-sink.ts', import.meta.url));
 const READY = 'Everything is ready. Begin running and processing data.';
-const PATIENCE_MS = longerWhenEmulated(60_000);
-const POLL_MS = 20;
 
 export interface Ended {
   readonly code: number | null;
@@ -126,14 +125,6 @@ export function sumsBy(points: readonly ReceivedPoint[], metric: string, attribu
     sums.set(key, (sums.get(key) ?? 0) + point.value);
   }
   return sums;
-}
-
-export async function until(what: string, reached: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
-  const deadlineMs = performance.now() + patienceMs;
-  while (!reached()) {
-    if (performance.now() > deadlineMs) throw new Error(`waited ${patienceMs} ms until ${what}`);
-    await delay(POLL_MS);
-  }
 }
 
 function pointOf(line: string): ReceivedPoint {

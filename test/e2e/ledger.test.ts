@@ -157,3 +157,36 @@ test.serial('what is routed through counts where it came in, and is counted_else
   }
   t.is((await agent.stop()).code, 0);
 });
+
+test.serial('what every pipeline drops by a rule is filtered, and what one of them takes is exported', async (t) => {
+  const [client, server] = joinByVeth(createNetworkNamespace(), createNetworkNamespace(), {
+    offload: false,
+    quiet: true,
+  });
+  const agent = await startAgent(
+    server.namespace,
+    `
+receivers:
+  ebpf_network: {interfaces: [eth0], cache_active_timeout: 100ms}
+processors:
+  filter/udp: {network: {transport: {not_match: UDP}}}
+  filter/others: {metric_conditions: ['attributes["dst.port"] == 9 or IsMatch(attributes["transport"], "^(UDP|ICMP)$")']}
+exporters: {debug: }
+service:
+  pipelines:
+    metrics: {receivers: [ebpf_network], processors: [filter/udp], exporters: [debug]}
+    metrics/2: {receivers: [ebpf_network], processors: [filter/others], exporters: [debug]}
+`,
+  );
+  const way = { client, server, family: 'ipv4' } as const;
+  const udp = await udpDatagrams({ ...way, datagrams: 100, payloadBytes: 500 });
+  const icmp = icmpEchoes({ ...way, echoes: 10, payloadBytes: 56 });
+  const bytes = udp.request.wireBytes + icmp.request.wireBytes;
+  const figures = await settled(t, server.namespace, 'eth0 ingress', bytes);
+  t.is(figures.get('filtered_bytes_total')?.get('eth0 ingress rule'), udp.request.wireBytes);
+  t.is(figures.get('filtered_packets_total')?.get('eth0 ingress rule'), udp.request.segments);
+  t.is(at(figures, 'exported_bytes_total', 'eth0 ingress'), icmp.request.wireBytes);
+  t.is(at(figures, 'exported_bytes_total', 'eth0 egress'), icmp.response.wireBytes);
+  t.is(figures.get('filtered_bytes_total')?.get('eth0 egress rule') ?? 0, 0);
+  t.is((await agent.stop()).code, 0);
+});

@@ -35,6 +35,7 @@ const boots: readonly Boot[] = [
       'native/capabilities.test.ts',
       'native/exactness.test.ts',
       'native/interfaces.test.ts',
+      'native/true-ends.test.ts',
       'test/packets/*.test.ts',
     ],
     own: ['without-tcx.test.ts'],

@@ -50,6 +50,7 @@ struct NewFlow {
 	flow_amount total;				    // since the slot was opened
 	Identity identity = {};				    // what was known when it was asked about before
 	std::unique_ptr<Translation> translation = nullptr; // none: its packets show the true ends
+	std::optional<flow_key> dialled = std::nullopt;	    // what the client of a translated connection wanted
 	initiator told = INITIATOR_UNKNOWN;		    // by conntrack
 	bool is_early = false; // nobody can tell yet what it is: it stays in the table until the next read
 
@@ -82,6 +83,8 @@ class Identifier
 	}
 
       private:
+	std::optional<flow_cold> cold_of(const MapView<flow_slot> &slots, const NewFlow &flow);
+	void find_own_translated(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow);
 	void find_own(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow);
 
 	Openings &openings_;

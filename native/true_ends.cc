@@ -167,8 +167,10 @@ void TrueEnds::note(NewFlow &flow, uint32_t index, const Connection &connection)
 	flow.translation = std::make_unique<Translation>(Translation{.ends = ends});
 	// Who is translated began with its first packet; conntrack may take others up in the middle, the wrong way
 	// round.
-	if ((connection.status & IPS_NAT_MASK) && has_ports(seen.transport))
-		flow.told = from_client ? INITIATOR_SOURCE : INITIATOR_DESTINATION;
+	if ((connection.status & IPS_NAT_MASK) == 0 || !has_ports(seen.transport))
+		return;
+	flow.told = from_client ? INITIATOR_SOURCE : INITIATOR_DESTINATION;
+	flow.dialled = connection.original;
 }
 
 void TrueEnds::settle(std::vector<NewFlow> &flows)

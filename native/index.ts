@@ -17,7 +17,7 @@ import { nativeError, needCapabilities } from './native-error.ts';
 import { encodeOwnConnections } from './own-connections.ts';
 import { type InterfaceWatch, throttle } from './throttle.ts';
 
-export { hasCapability, type PacketSource } from './capabilities.ts';
+export { missingCapabilities, neededByOption, type PacketSource } from './capabilities.ts';
 export { type FlowColumns, flowColumns } from './flow-columns.ts';
 export { MAX_NAMED_INDEX } from './list-interfaces.ts';
 export { needForOption } from './native-error.ts';

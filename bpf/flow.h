@@ -82,6 +82,7 @@ enum ledger_reason {
 	FILTERED_NOT_IP,
 	FILTERED_COUNTED_ELSEWHERE,
 	FILTERED_DIRECTION,
+	SAMPLED_OUT,
 	LOST_TABLE_FULL,
 	LOST_MALFORMED,
 	LEDGER_REASONS
@@ -112,9 +113,11 @@ FLOW_ASSERT(sizeof(struct device) == 8, "device");
 
 /* Set before load, constant afterwards. */
 struct flow_settings {
-	__u32 max_mask; /* slots of the table less one */
-	__u32 select_protocols;
-	__u64 protocols[4]; /* bit per IP protocol number; read when select_protocols is 1 */
+	__u32 max_mask;	    /* slots of the table less one */
+	__u32 selects;	    /* 0: every packet of a flow is counted, and the next two are not read */
+	__u64 protocols[4]; /* bit per IP protocol number that is counted */
+	__u32 sampling;	    /* one packet in this many is counted; 1: all */
+	__u32 padding;
 };
 
 /* Shared while running. The first line is read for each packet, the second written for each new flow. */

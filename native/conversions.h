@@ -84,6 +84,7 @@ inline Napi::Object ledger_object(Napi::Env env, const LedgerEntry &entry)
 	row.Set("iface", entry.iface);
 	row.Set("direction", direction_name(entry.direction));
 	row.Set("filtered", filtered);
+	row.Set("sampled", amount(SAMPLED_OUT));
 	row.Set("lost", lost);
 	return row;
 }

@@ -23,7 +23,7 @@ export interface FlowColumns {
   readonly iface: Uint16Array;
   /** Who opened the connection: 0 unknown, 1 the source, 2 the destination. */
   readonly initiator: Uint8Array;
-  /** Since the last committed collect. */
+  /** Since the last committed collect, scaled by sampling. */
   readonly bytes: Float64Array;
   readonly packets: Float64Array;
 }

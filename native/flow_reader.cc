@@ -6,9 +6,9 @@
 namespace weir
 {
 
-FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows)
+FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows, uint32_t sampling)
     : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots), idle_windows_(idle_windows),
-      control_(object.map_descriptor(".data.control"), 1, ".data.control"),
+      sampling_(sampling), control_(object.map_descriptor(".data.control"), 1, ".data.control"),
       overflow_(object.map_descriptor("overflow_0"), object.map_descriptor("overflow_1")),
       openings_(object.map_descriptor("flow_cold"), control_->mask)
 {
@@ -71,6 +71,7 @@ Window FlowReader::read_window(const Columns &columns)
 {
 	const auto start = std::chrono::steady_clock::now();
 	Window window;
+	window.scale = sampling_;
 	window.first_new_endpoint = interner_.addresses().size();
 	overflow_.drain(*control_.operator->(), overflow_flows_);
 	drained_flows_.store(overflow_flows_.size(), std::memory_order_relaxed);

@@ -30,7 +30,8 @@ inline uint64_t load_counter(const __u64 &counter)
 class FlowReader
 {
       public:
-	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows);
+	// One packet in `sampling` was counted: rows are scaled by it, and sums are not.
+	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows, uint32_t sampling);
 
 	// After a Failure there is nothing to commit, and the next collect has all of it.
 	Window collect(const Columns &columns);
@@ -74,6 +75,7 @@ class FlowReader
 	int slots_descriptor_;
 	uint32_t max_slots_;
 	uint32_t idle_windows_;
+	uint32_t sampling_;
 	MapView<flow_control> control_;
 	MapView<flow_slot> slots_;
 	Overflow overflow_;

@@ -50,6 +50,8 @@ export interface KernelTableOptions {
   readonly initialSlots?: number;
   /** IP protocol numbers that are counted; absent: all. The rest goes to the ledger as `protocol`. */
   readonly protocols?: readonly number[];
+  /** One packet in this many is counted, and rows are scaled up by it; 1, the default: all. */
+  readonly sampling?: number;
   /** Windows without a packet after which a slot is freed. Default 6; 1 while the table is more than half full. */
   readonly idleWindows?: number;
   /** Default tc. */
@@ -76,6 +78,8 @@ export interface LedgerRow {
     readonly counted_elsewhere: Amount;
     readonly direction: Amount;
   };
+  /** What sampling left out of flows. */
+  readonly sampled: Amount;
   readonly lost: { readonly table_full: Amount; readonly malformed: Amount };
 }
 
@@ -96,7 +100,7 @@ export interface Collected {
   readonly complete: boolean;
   /** 16 bytes an address, IPv4 as ::ffff:a.b.c.d: endpoints first seen in this collect, in order of their codes. */
   readonly newEndpoints: Uint8Array;
-  /** Sums of the rows written, and of the flows that are left out instead, by interface and direction. */
+  /** Sums of the rows written, before scaling, and of the flows left out instead, by interface and direction. */
   readonly sums: readonly CollectedSum[];
   /** Of every attached interface; of those that were, what is not as in the collect before. */
   readonly ledger: readonly LedgerRow[];
@@ -155,6 +159,7 @@ interface Addon {
     maxSlots: number;
     initialSlots: number;
     protocols?: readonly number[];
+    sampling: number;
     idleWindows: number;
     source: PacketSource;
     trafficControl: 'auto' | 'tcx' | 'tc';
@@ -185,6 +190,7 @@ const OBJECT_PATH = fileURLToPath(new URL('../build/bpf/network.bpf.o', import.m
 
 const DEFAULT_INITIAL_SLOTS = 16_384;
 const DEFAULT_IDLE_WINDOWS = 6;
+const MAX_SAMPLING = 0xffff_ffff;
 
 let loadedAddon: Addon | undefined;
 
@@ -233,6 +239,7 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
   const maxSlots = powerOfTwo(integer('maxFlows', options.maxFlows, 1, MAX_SLOTS / 2) * 2);
   const initialSlots = integer('initialSlots', options.initialSlots ?? DEFAULT_INITIAL_SLOTS, 1, MAX_SLOTS);
   const idleWindows = integer('idleWindows', options.idleWindows ?? DEFAULT_IDLE_WINDOWS, 1, 1 << 20);
+  const sampling = integer('sampling', options.sampling ?? 1, 1, MAX_SAMPLING);
   for (const protocol of options.protocols ?? []) integer('protocols', protocol, 0, 255);
   const source = options.source ?? 'tc';
   try {
@@ -242,6 +249,7 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
       maxSlots,
       initialSlots: Math.min(powerOfTwo(initialSlots), maxSlots),
       idleWindows,
+      sampling,
       source,
       trafficControl: options.trafficControl ?? 'auto',
       ...(options.protocols === undefined ? {} : { protocols: options.protocols }),

@@ -67,6 +67,7 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	    .max_slots = number_of(options, "maxSlots"),
 	    .initial_slots = number_of(options, "initialSlots"),
 	    .protocols = std::nullopt,
+	    .sampling = number_of(options, "sampling"),
 	    .socket_filter = options.Get("source").As<Napi::String>().Utf8Value() == "socket_filter",
 	};
 	const TrafficControl traffic_control =

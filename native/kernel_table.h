@@ -20,7 +20,7 @@ namespace weir
 // What is loaded; shared with work that is under way, so that closing never pulls it away.
 struct Loaded {
 	Loaded(const LoadOptions &options, uint32_t idle_windows, TrafficControl traffic_control)
-	    : object(options), reader(object, options.max_slots, idle_windows),
+	    : object(options), reader(object, options.max_slots, idle_windows, options.sampling),
 	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger")),
 	      hooks(make_hooks(object, options, traffic_control))
 	{

@@ -92,11 +92,12 @@ BpfObject::BpfObject(const LoadOptions &options)
 
 	auto *settings = globals_of<flow_settings>(object_.get(), ".rodata.settings");
 	settings->max_mask = options.max_slots - 1;
-	if (options.protocols) {
-		settings->select_protocols = 1;
-		for (const uint8_t protocol : *options.protocols)
-			settings->protocols[protocol >> 6] |= uint64_t{1} << (protocol & 63);
-	}
+	settings->selects = options.protocols || options.sampling > 1;
+	settings->sampling = options.sampling;
+	for (auto &protocols : settings->protocols)
+		protocols = options.protocols ? 0 : UINT64_MAX;
+	for (const uint8_t protocol : options.protocols.value_or(std::vector<uint8_t>{}))
+		settings->protocols[protocol >> 6] |= uint64_t{1} << (protocol & 63);
 	auto *control = globals_of<flow_control>(object_.get(), ".data.control");
 	control->epoch = 1;
 	control->mask = options.initial_slots - 1;

@@ -50,6 +50,7 @@ struct PlaceHash {
 };
 
 struct Window {
+	uint32_t scale = 1; // of rows
 	size_t rows = 0;
 	bool complete = true;
 	size_t first_new_endpoint = 0;
@@ -59,7 +60,7 @@ struct Window {
 	size_t overflow_flows = 0;
 	uint64_t scan_ns = 0;
 
-	// There must be room for it. What is left out is in the sums alone.
+	// There must be room for it. What is left out is in the sums alone, and these are not scaled.
 	void add(const Columns &columns, const flow_key &key, const Row &row)
 	{
 		flow_amount &sum = sums[{key.iface, key.direction, row.identity.disposition}];
@@ -77,8 +78,8 @@ struct Window {
 		columns.direction[at] = key.direction;
 		columns.iface[at] = key.iface;
 		columns.initiator[at] = row.identity.initiator;
-		columns.bytes[at] = static_cast<double>(row.amount.bytes);
-		columns.packets[at] = static_cast<double>(row.amount.packets);
+		columns.bytes[at] = static_cast<double>(row.amount.bytes) * scale;
+		columns.packets[at] = static_cast<double>(row.amount.packets) * scale;
 	}
 };
 

@@ -114,6 +114,7 @@ export function sampleFlows(bytes: number, packets: number): FlowTable {
     endpoints,
     interfaceNames: new Map([[2, 'eth0']]),
     agentAddress: undefined,
+    sampling: 1,
     flows: {
       src: Uint32Array.of(0),
       dst: Uint32Array.of(1),

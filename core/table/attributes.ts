@@ -236,7 +236,8 @@ export const attributes: readonly Attribute[] = [
     type: 'int',
     level: 'resource',
     cardinality: 'fine',
-    description: 'One packet in this many was counted, and the values are scaled up again.',
+    description:
+      'One packet in this many was counted, and the values are scaled up again; absent where all are counted.',
   }),
 ];
 

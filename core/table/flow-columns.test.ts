@@ -39,6 +39,7 @@ function inputOf(rows: readonly Row[], overrides: Partial<FlowTableInput> = {}):
       [3, 'veth1'],
     ]),
     agentAddress: '192.0.2.1',
+    sampling: 1,
     ...overrides,
   };
 }
@@ -49,7 +50,7 @@ function valuesOf({ columns, rows: length }: FlowTable, attribute: string) {
 }
 
 test('a row has its addresses, ports, transport, role, interface and the agent', (t) => {
-  const table = createFlowTables()(inputOf([[0, 1, 40000, 443, 6, 1, 2, 1]]));
+  const table = createFlowTables()(inputOf([[0, 1, 40000, 443, 6, 1, 2, 1]], { sampling: 50 }));
   t.deepEqual(
     flowAttributes.map((attribute) => [attribute, valuesOf(table, attribute)[0]]),
     [
@@ -67,6 +68,7 @@ test('a row has its addresses, ports, transport, role, interface and the agent',
       ['iface', 'eth0'],
       ['iface.direction', 'egress'],
       ['beyla.ip', '192.0.2.1'],
+      ['sampling.ratio', 50],
     ],
   );
   t.deepEqual(allAttributes(table), flowAttributes);
@@ -105,6 +107,7 @@ test('a transport without a name is a number, an unknown interface and a missing
   t.deepEqual(valuesOf(table, 'transport'), ['200']);
   t.deepEqual(valuesOf(table, 'iface'), [undefined]);
   t.deepEqual(valuesOf(table, 'beyla.ip'), [undefined]);
+  t.deepEqual(valuesOf(table, 'sampling.ratio'), [undefined], 'nothing is sampled');
 });
 
 test('dictionaries and codes stay over windows, also when an interface comes back under another index', (t) => {

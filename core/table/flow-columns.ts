@@ -44,6 +44,8 @@ export interface FlowTableInput
   readonly interfaceNames: ReadonlyMap<number, string>;
   /** Text of the agent's own address; undefined when it has none. */
   readonly agentAddress: string | undefined;
+  /** One packet in this many was counted, and the measures are scaled by it; 1: all. */
+  readonly sampling: number;
 }
 
 /** The attributes of the tables made here. */
@@ -62,6 +64,7 @@ export const flowAttributes = [
   'iface',
   'iface.direction',
   'beyla.ip',
+  'sampling.ratio',
 ] as const;
 
 const roles = listDictionary(['unknown', 'request', 'response']);
@@ -78,7 +81,7 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
   const interfaces = new ValueList();
   const agents = new ValueList();
 
-  return ({ flows, endpoints, interfaceNames, agentAddress, ...table }) => {
+  return ({ flows, endpoints, interfaceNames, agentAddress, sampling, ...table }) => {
     const { rows } = table;
     const view = (codes: CodeArray) => codes.subarray(0, rows);
     const src = view(flows.src);
@@ -100,6 +103,7 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
       lazyColumn('iface', interfaces, () => interfacesOf(flows.iface, rows, interfaceNames, interfaces)),
       { attribute: 'iface.direction', rows: view(flows.direction), dictionary: ifaceDirections },
       lazyColumn('beyla.ip', agents, () => new Uint32Array(rows).fill(agent)),
+      lazyColumn('sampling.ratio', numbers, () => new Uint32Array(rows).fill(sampling > 1 ? sampling : ABSENT)),
     ];
     return {
       kind: 'flows',

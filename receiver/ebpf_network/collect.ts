@@ -27,7 +27,10 @@ export interface CollectorOptions {
   readonly metrics: MetricRegistry;
   readonly intervalMs: number;
   /** What every flow table of this receiver says about its origin. */
-  readonly origin: Pick<FlowTableInput, 'resource' | 'scope' | 'metricNames' | 'everyInterface' | 'agentAddress'>;
+  readonly origin: Pick<
+    FlowTableInput,
+    'resource' | 'scope' | 'metricNames' | 'everyInterface' | 'agentAddress' | 'sampling'
+  >;
 }
 
 export interface Collector {

@@ -1,7 +1,7 @@
 /** The keys of `ebpf_network`: their formats, defaults and docs. Names are those of Beyla. */
 
 import { isIP } from 'node:net';
-import { duration, oneOf, positiveInteger, stringList } from '../../core/config/formats.ts';
+import { duration, nonNegativeInteger, oneOf, positiveInteger, stringList } from '../../core/config/formats.ts';
 import { type ConfigSchema, type Format, FormatError } from '../../core/config/schema.ts';
 import { suggestionFor } from '../../core/config/suggest.ts';
 import type { NamingPreset } from '../../core/table/flow-table.ts';
@@ -17,6 +17,8 @@ export interface EbpfNetworkConfig {
   readonly protocols: readonly number[];
   readonly exclude_protocols: readonly number[];
   readonly direction: 'ingress' | 'egress' | 'both';
+  /** 0 and 1: all. */
+  readonly sampling: number;
   readonly deduper: 'first_come' | 'none';
   /** Milliseconds; decides nothing. */
   readonly deduper_fc_ttl: number;
@@ -44,6 +46,9 @@ const MAX_ACTIVE_TIMEOUT_MS = 3_600_000;
 const MIN_POLL_PERIOD_MS = 100;
 const MAX_POLL_PERIOD_MS = 3_600_000;
 
+/** Beyond it whole windows go by without a packet that is counted. */
+const MAX_SAMPLING = 1_000_000;
+
 const presets = ['beyla', 'obi', 'otel'] as const;
 
 const flowCapacity: Format<number> = (value) => {
@@ -52,6 +57,14 @@ const flowCapacity: Format<number> = (value) => {
     throw new FormatError({ message: `must be at most ${MAX_FLOWS}, got ${flows}`, fix: 'write fewer flows' });
   }
   return flows;
+};
+
+const samplingRatio: Format<number> = (value) => {
+  const ratio = nonNegativeInteger(value);
+  if (ratio > MAX_SAMPLING) {
+    throw new FormatError({ message: `must be at most ${MAX_SAMPLING}, got ${ratio}`, fix: 'count more packets' });
+  }
+  return ratio;
 };
 
 /** The texts are the limits as a user would write them. */
@@ -167,6 +180,11 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     doc: 'Count packets that enter an interface (`ingress`), leave it (`egress`), or `both`.',
     format: oneOf('ingress', 'egress', 'both'),
     default: 'both',
+  },
+  sampling: {
+    doc: 'Count one packet in this many and scale the values up again, with `sampling.ratio`; `0` and `1`: all.',
+    format: samplingRatio,
+    default: 0,
   },
   deduper: {
     doc: 'Count each packet once on this host (`first_come`), or at every interface that it crosses (`none`): bridges, VLANs and both directions too, and `iface` and `iface.direction` are selected by default.',

@@ -120,6 +120,7 @@ async function startCounting(
         source: packetSource,
         trafficControl: config.traffic_control_backend,
         maxFlows: config.cache_max_flows,
+        sampling: samplingOf(config),
         ...(protocols === undefined ? {} : { protocols }),
       });
       try {
@@ -158,6 +159,8 @@ async function startCounting(
     throw error;
   }
 }
+
+const samplingOf = ({ sampling }: EbpfNetworkConfig) => Math.max(1, sampling);
 
 function watchWith(config: EbpfNetworkConfig, source: Kernel, look: (gone: Iterable<number>) => void): InterfaceWatch {
   if (config.listen_interfaces === 'poll') return source.pollInterfaces(config.listen_poll_period, () => look([]));
@@ -208,6 +211,7 @@ async function originOf(config: EbpfNetworkConfig, { id, logger, build }: Host):
     metricNames: config.metric_names,
     everyInterface: config.deduper === 'none',
     agentAddress,
+    sampling: samplingOf(config),
   };
 }
 

@@ -81,6 +81,7 @@ export async function read(table: KernelTable): Promise<{ rows: Row[]; collected
   return { rows, collected };
 }
 
+const NONE: Amount = { bytes: 0, packets: 0 };
 /** In the ledger, every interface that has no programs: the frames need none, so older kernels run them as well. */
 const NEVER_ATTACHED = 0;
 
@@ -89,6 +90,7 @@ export function ledgerOf({ ledger }: Collected, direction: HookDirection = 'ingr
   const row = ledger.find((entry) => entry.iface === NEVER_ATTACHED && entry.direction === direction);
   const entries = [
     ...Object.entries<Amount>({ ...row?.filtered }).map(([reason, amount]) => [`filtered ${reason}`, amount] as const),
+    ['sampled', row?.sampled ?? NONE] as const,
     ...Object.entries<Amount>({ ...row?.lost }).map(([reason, amount]) => [`lost ${reason}`, amount] as const),
   ];
   return Object.fromEntries(entries.filter(([, { packets }]) => packets > 0));

@@ -20,7 +20,9 @@
         "native/sign_of_life.cc",
         "native/socket_hooks.cc",
         "native/tcx_hooks.cc",
-        "native/traffic_control.cc"
+        "native/traffic_control.cc",
+        "native/tunnel_devices.cc",
+        "native/tunnels.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS"],

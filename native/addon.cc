@@ -9,6 +9,8 @@
 #include "kernel_table.h"
 #include "link_watch.h"
 #include "netlink.h"
+#include "tunnel_conversions.h"
+#include "tunnel_devices.h"
 
 namespace weir
 {
@@ -38,6 +40,12 @@ Napi::Value interfaces(const Napi::CallbackInfo &info)
 	return result;
 }
 
+// listTunnels() -> {tunnels, addresses, unreadable}
+Napi::Value tunnels(const Napi::CallbackInfo &info)
+{
+	return tunnel_devices_object(info.Env(), with_errors(info.Env(), list_tunnels));
+}
+
 // removeLeftFilters() -> array of places
 Napi::Value remove_left(const Napi::CallbackInfo &info)
 {
@@ -49,6 +57,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports)
 	KernelTable::define(env);
 	exports.Set("open", Napi::Function::New(env, KernelTable::open, "open"));
 	exports.Set("listInterfaces", Napi::Function::New(env, interfaces, "listInterfaces"));
+	exports.Set("listTunnels", Napi::Function::New(env, tunnels, "listTunnels"));
 	exports.Set("removeLeftFilters", Napi::Function::New(env, remove_left, "removeLeftFilters"));
 	exports.Set("watchInterfaces", Napi::Function::New(env, LinkWatch::start, "watchInterfaces"));
 	return exports;

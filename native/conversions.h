@@ -45,6 +45,7 @@ inline Columns columns_of(const Napi::Object &columns)
 	    .direction = elements_of<uint8_t>(columns, "direction"),
 	    .iface = elements_of<uint16_t>(columns, "iface"),
 	    .initiator = elements_of<uint8_t>(columns, "initiator"),
+	    .tunnel = elements_of<uint8_t>(columns, "tunnel"),
 	    .bytes = elements_of<double>(columns, "bytes"),
 	    .packets = elements_of<double>(columns, "packets"),
 	};

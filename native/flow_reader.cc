@@ -2,15 +2,17 @@
 #include "flow_reader.h"
 
 #include <chrono>
+#include <utility>
 
 namespace weir
 {
 
-FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows, uint32_t sampling)
+FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows, uint32_t sampling,
+		       TunnelMode tunnel_mode)
     : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots), idle_windows_(idle_windows),
       sampling_(sampling), control_(object.map_descriptor(".data.control"), 1, ".data.control"),
       overflow_(object.map_descriptor("overflow_0"), object.map_descriptor("overflow_1")),
-      openings_(object.map_descriptor("flow_cold"), control_->mask)
+      openings_(object.map_descriptor("flow_cold"), control_->mask), identifier_(openings_, tunnel_mode)
 {
 	follow_mask();
 }
@@ -173,6 +175,14 @@ void FlowReader::new_endpoint_epoch()
 {
 	interner_.clear();
 	endpoint_epoch_++;
+}
+
+void FlowReader::set_tunnels(TunnelList list)
+{
+	identifier_.set_tunnels(std::move(list));
+	for (uint32_t index = 0; index < slots_.size(); index++)
+		if (known_[index].endpoint_epoch != 0)
+			identifier_.judge_tunnel(slots_[index].key, known_[index].identity);
 }
 
 } // namespace weir

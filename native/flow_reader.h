@@ -31,13 +31,16 @@ class FlowReader
 {
       public:
 	// One packet in `sampling` was counted: rows are scaled by it, and sums are not.
-	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows, uint32_t sampling);
+	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows, uint32_t sampling,
+		   TunnelMode tunnel_mode);
 
 	// After a Failure there is nothing to commit, and the next collect has all of it.
 	Window collect(const Columns &columns);
 	// Returns how many slots were freed. After a Failure the rows are committed all the same.
 	size_t commit();
 	void new_endpoint_epoch();
+	// Decides again for every flow that is known; between two collects.
+	void set_tunnels(TunnelList list);
 	size_t row_bound() const;
 	const std::vector<Address> &endpoints() const
 	{
@@ -80,7 +83,7 @@ class FlowReader
 	MapView<flow_slot> slots_;
 	Overflow overflow_;
 	Openings openings_;
-	Identifier identifier_{openings_};
+	Identifier identifier_;
 	Interner interner_;
 	uint32_t endpoint_epoch_ = 1;
 	std::vector<Known> known_;

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "../bpf/flow.h"
 #include "file_descriptor.h"
 #include "openings.h"
+#include "tunnels.h"
 
 namespace weir
 {
@@ -19,7 +21,11 @@ enum disposition : uint8_t { LEAVES, LEFT_OUT_SELF, LEFT_OUT_TUNNEL };
 struct Identity {
 	weir::initiator initiator = INITIATOR_UNKNOWN;
 	weir::disposition disposition = LEAVES;
+	uint8_t tunnel = 0; // kind code of the tunnel that these packets carry
 };
+
+// Which of the two packets of a tunnel leaves as a flow: the one inside, or the one that carries it.
+enum class TunnelMode : uint8_t { inner, outer, both };
 
 // A flow of the overflow map has no slot.
 constexpr uint32_t no_slot = UINT32_MAX;
@@ -34,12 +40,21 @@ struct NewFlow {
 class Identifier
 {
       public:
-	explicit Identifier(Openings &openings) : openings_(openings) {}
+	Identifier(Openings &openings, TunnelMode tunnel_mode) : openings_(openings), tunnel_mode_(tunnel_mode) {}
 
 	void identify(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows);
 
+	void set_tunnels(TunnelList list)
+	{
+		tunnels_.set(std::move(list));
+	}
+	// Decides again what the tunnels decide: whether the flow carries one, and whether it leaves.
+	void judge_tunnel(const flow_key &key, Identity &identity) const;
+
       private:
 	Openings &openings_;
+	TunnelMode tunnel_mode_;
+	Tunnels tunnels_;
 };
 
 } // namespace weir

@@ -13,10 +13,12 @@ import type { PacketSource } from './capabilities.ts';
 import { checkColumns, type FlowColumns } from './flow-columns.ts';
 import { nativeError, needCapabilities } from './native-error.ts';
 import { type InterfaceWatch, throttle } from './throttle.ts';
+import { type CodedTunnelList, createTunnelWindow, type ListedTunnels, type TunnelList } from './tunnels.ts';
 
 export type { PacketSource } from './capabilities.ts';
 export { type FlowColumns, flowColumns } from './flow-columns.ts';
 export type { InterfaceWatch } from './throttle.ts';
+export type { ListedTunnels, Tunnel, TunnelList } from './tunnels.ts';
 
 /** One network interface of this network namespace. */
 export interface NetworkInterface {
@@ -40,6 +42,9 @@ export type HookDirection = 'ingress' | 'egress';
 /** What the frames of a device begin with. */
 export type FrameStart = 'ethernet' | 'ip';
 
+/** Which packet of a tunnel is a row: the one inside, the one that carries it, or both. */
+export type TunnelMode = 'inner' | 'outer' | 'both';
+
 /** What programs hang on: a tcx link or a clsact filter an interface and direction, or one packet socket. */
 export type HookKind = 'tcx' | 'tc' | 'socket_filter';
 
@@ -52,6 +57,8 @@ export interface KernelTableOptions {
   readonly protocols?: readonly number[];
   /** One packet in this many is counted, and rows are scaled up by it; 1, the default: all. */
   readonly sampling?: number;
+  /** Default inner. */
+  readonly tunnels?: TunnelMode;
   /** Windows without a packet after which a slot is freed. Default 6; 1 while the table is more than half full. */
   readonly idleWindows?: number;
   /** Default tc. */
@@ -135,6 +142,11 @@ export interface KernelTable {
   detachOffLoop(index: number, direction: HookDirection): Promise<void>;
   /** Interfaces whose ingress is counted (or masters all of whose ports are): forwarded packets from them are not. */
   setCovered(indexes: readonly number[]): void;
+  /**
+   * The tunnels that tell what carries one, for the next collect on, and for flows that are known already. One that is
+   * not in the list any more holds until a collect that began without it is committed. At the start there are none.
+   */
+  setTunnels(list: TunnelList): void;
   /** Rows that a collect may need right now. */
   rowBound(): number;
   /**
@@ -160,11 +172,13 @@ interface Addon {
     initialSlots: number;
     protocols?: readonly number[];
     sampling: number;
+    tunnels: TunnelMode;
     idleWindows: number;
     source: PacketSource;
     trafficControl: 'auto' | 'tcx' | 'tc';
   }): Promise<AddonTable>;
   listInterfaces(): NetworkInterface[];
+  listTunnels(): ListedTunnels;
   removeLeftFilters(): string[];
   watchInterfaces(onChange: (gone: readonly number[]) => void): () => void;
 }
@@ -177,6 +191,7 @@ interface AddonTable {
   attachOffLoop(index: number, name: string, direction: HookDirection, framesStartAtIp: boolean): Promise<string[]>;
   detachOffLoop(index: number, direction: HookDirection): Promise<void>;
   setCovered(indexes: readonly number[]): void;
+  setTunnels(list: CodedTunnelList): void;
   rowBound(): number;
   collect(columns: FlowColumns): Promise<Omit<Collected, 'maxSlots'>>;
   commit(): Promise<number>;
@@ -214,6 +229,11 @@ export function listInterfaces(): NetworkInterface[] {
   return call(() => addon().listInterfaces());
 }
 
+/** What carries packets within others in this process's network namespace. Throws kernel/call. */
+export function listTunnels(): ListedTunnels {
+  return call(() => addon().listTunnels());
+}
+
 /**
  * Takes away the clsact filters that a run of Weir left behind when it was killed, with the clsact that it had put there
  * for them; those of a run that is alive stay. Returns their places, such as `eth0 ingress`. Throws kernel/permission.
@@ -223,7 +243,7 @@ export function removeLeftFilters(): readonly string[] {
 }
 
 /**
- * Calls back when interfaces of this process's network namespace came, went or changed, with the indexes that went away
+ * Calls back when interfaces or addresses of this process's network namespace came, went or changed, with the indexes of interfaces that went away
  * (to be gone, or to come back as another interface). A burst is a few calls; when the kernel had to drop messages there
  * is a call all the same, without what they would have said. Does not keep the process alive. Throws kernel/call.
  */
@@ -250,6 +270,7 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
       initialSlots: Math.min(powerOfTwo(initialSlots), maxSlots),
       idleWindows,
       sampling,
+      tunnels: options.tunnels ?? 'inner',
       source,
       trafficControl: options.trafficControl ?? 'auto',
       ...(options.protocols === undefined ? {} : { protocols: options.protocols }),
@@ -265,6 +286,7 @@ function kernelTable(table: AddonTable, maxSlots: number, source: PacketSource):
   let last: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
   let newEpochDue = false;
+  const tunnels = createTunnelWindow((list) => table.setTunnels(list));
   const whileOpen = <Result>(work: () => Result): Result => {
     if (closing !== undefined) throw new WeirError('native/argument', 'the kernel table is closed');
     return call(work, source);
@@ -294,6 +316,7 @@ function kernelTable(table: AddonTable, maxSlots: number, source: PacketSource):
       inTurn(() => table.attachOffLoop(interfaceIndex(iface.index), iface.name, direction, frameStart === 'ip')),
     detachOffLoop: (index, direction) => inTurn(() => table.detachOffLoop(interfaceIndex(index), direction)),
     setCovered: (indexes) => whileOpen(() => table.setCovered(indexes.map(interfaceIndex))),
+    setTunnels: (list) => whileOpen(() => tunnels.set(list)),
     rowBound: () => whileOpen(() => table.rowBound()),
     collect: (columns) =>
       inTurn(async () => {
@@ -301,9 +324,15 @@ function kernelTable(table: AddonTable, maxSlots: number, source: PacketSource):
         const checked = checkColumns({ ...columns });
         if (newEpochDue) table.newEndpointEpoch();
         newEpochDue = false;
+        tunnels.collectBegins();
         return { ...(await table.collect(checked)), maxSlots };
       }),
-    commit: () => inTurn(async () => ({ freed: await table.commit() })),
+    commit: () =>
+      inTurn(async () => {
+        // Committed also when freeing slots fails.
+        tunnels.committed();
+        return { freed: await table.commit() };
+      }),
     newEndpointEpoch: () =>
       whileOpen(() => {
         newEpochDue = true;

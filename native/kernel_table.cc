@@ -8,6 +8,7 @@
 #include "async.h"
 #include "conversions.h"
 #include "grace_period.h"
+#include "tunnel_conversions.h"
 
 namespace weir
 {
@@ -29,6 +30,13 @@ TrafficControl traffic_control_of(const std::string &name)
 	return name == "tc" ? TrafficControl::clsact : TrafficControl::either;
 }
 
+TunnelMode tunnel_mode_of(const std::string &name)
+{
+	if (name == "inner")
+		return TunnelMode::inner;
+	return name == "outer" ? TunnelMode::outer : TunnelMode::both;
+}
+
 } // namespace
 
 void KernelTable::define(Napi::Env env)
@@ -46,6 +54,7 @@ void KernelTable::define(Napi::Env env)
 			    InstanceMethod<&KernelTable::row_bound>("rowBound"),
 			    InstanceMethod<&KernelTable::collect>("collect"),
 			    InstanceMethod<&KernelTable::commit>("commit"),
+			    InstanceMethod<&KernelTable::set_tunnels>("setTunnels"),
 			    InstanceMethod<&KernelTable::new_endpoint_epoch>("newEndpointEpoch"),
 			    InstanceMethod<&KernelTable::settle>("settle"),
 			    InstanceMethod<&KernelTable::close>("close"),
@@ -72,6 +81,7 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	};
 	const TrafficControl traffic_control =
 	    traffic_control_of(options.Get("trafficControl").As<Napi::String>().Utf8Value());
+	const TunnelMode tunnel_mode = tunnel_mode_of(options.Get("tunnels").As<Napi::String>().Utf8Value());
 	if (options.Get("protocols").IsArray()) {
 		const Napi::Array protocols = options.Get("protocols").As<Napi::Array>();
 		load.protocols.emplace();
@@ -82,8 +92,8 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	const uint32_t idle_windows = number_of(options, "idleWindows");
 	return Work<std::shared_ptr<Loaded>>::start(
 	    info.Env(), options,
-	    [load, idle_windows, traffic_control] {
-		    return std::make_shared<Loaded>(load, idle_windows, traffic_control);
+	    [load, idle_windows, traffic_control, tunnel_mode] {
+		    return std::make_shared<Loaded>(load, idle_windows, traffic_control, tunnel_mode);
 	    },
 	    [](Napi::Env env, std::shared_ptr<Loaded> &loaded) -> Napi::Value {
 		    return constructor_of(env).New({Napi::External<std::shared_ptr<Loaded>>::New(env, &loaded)});
@@ -209,6 +219,12 @@ Napi::Value KernelTable::commit(const Napi::CallbackInfo &info)
 	    [](Napi::Env env, size_t &freed) -> Napi::Value {
 		    return Napi::Number::New(env, static_cast<double>(freed));
 	    });
+}
+
+// setTunnels(list)
+void KernelTable::set_tunnels(const Napi::CallbackInfo &info)
+{
+	loaded_->reader.set_tunnels(tunnel_list_of(info[0].As<Napi::Object>()));
 }
 
 void KernelTable::new_endpoint_epoch(const Napi::CallbackInfo &)

@@ -19,8 +19,9 @@ namespace weir
 
 // What is loaded; shared with work that is under way, so that closing never pulls it away.
 struct Loaded {
-	Loaded(const LoadOptions &options, uint32_t idle_windows, TrafficControl traffic_control)
-	    : object(options), reader(object, options.max_slots, idle_windows, options.sampling),
+	Loaded(const LoadOptions &options, uint32_t idle_windows, TrafficControl traffic_control,
+	       TunnelMode tunnel_mode)
+	    : object(options), reader(object, options.max_slots, idle_windows, options.sampling, tunnel_mode),
 	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger")),
 	      hooks(make_hooks(object, options, traffic_control))
 	{
@@ -56,6 +57,7 @@ class KernelTable : public Napi::ObjectWrap<KernelTable>
 	Napi::Value row_bound(const Napi::CallbackInfo &info);
 	Napi::Value collect(const Napi::CallbackInfo &info);
 	Napi::Value commit(const Napi::CallbackInfo &info);
+	void set_tunnels(const Napi::CallbackInfo &info);
 	void new_endpoint_epoch(const Napi::CallbackInfo &info);
 	Napi::Value settle(const Napi::CallbackInfo &info);
 	Napi::Value close(const Napi::CallbackInfo &info);

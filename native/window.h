@@ -22,7 +22,7 @@ struct Columns {
 	uint16_t *src_port, *dst_port;
 	uint8_t *transport, *direction;
 	uint16_t *iface;
-	uint8_t *initiator;
+	uint8_t *initiator, *tunnel;
 	double *bytes, *packets;
 };
 
@@ -78,6 +78,7 @@ struct Window {
 		columns.direction[at] = key.direction;
 		columns.iface[at] = key.iface;
 		columns.initiator[at] = row.identity.initiator;
+		columns.tunnel[at] = row.identity.tunnel;
 		columns.bytes[at] = static_cast<double>(row.amount.bytes) * scale;
 		columns.packets[at] = static_cast<double>(row.amount.packets) * scale;
 	}

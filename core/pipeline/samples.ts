@@ -122,6 +122,7 @@ export function sampleFlows(bytes: number, packets: number): FlowTable {
       dstPort: Uint16Array.of(443),
       transport: Uint8Array.of(6),
       direction: Uint8Array.of(0),
+      tunnel: Uint8Array.of(0),
       iface: Uint16Array.of(2),
       initiator: Uint8Array.of(1),
       bytes: Float64Array.of(bytes),

@@ -3,12 +3,13 @@ import { EndpointDimension } from './dimension.ts';
 import { createFlowTables, type FlowTableInput, flowAttributes, type RawFlows } from './flow-columns.ts';
 import type { FlowTable } from './flow-table.ts';
 import { allAttributes } from './metrics-of-flows.ts';
+import { tunnelKinds } from './tunnel-kinds.ts';
 
-/** src, dst, srcPort, dstPort, transport, direction, iface, initiator */
-type Row = readonly [number, number, number, number, number, number, number, number];
+/** src, dst, srcPort, dstPort, transport, direction, iface, initiator, tunnel */
+type Row = readonly [number, number, number, number, number, number, number, number, number?];
 
 function rawFlows(rows: readonly Row[]): RawFlows {
-  const column = (at: number) => rows.map((row) => row[at]!);
+  const column = (at: number) => rows.map((row) => row[at] ?? 0);
   return {
     src: Uint32Array.from(column(0)),
     dst: Uint32Array.from(column(1)),
@@ -18,6 +19,7 @@ function rawFlows(rows: readonly Row[]): RawFlows {
     direction: Uint8Array.from(column(5)),
     iface: Uint16Array.from(column(6)),
     initiator: Uint8Array.from(column(7)),
+    tunnel: Uint8Array.from(column(8)),
     bytes: new Float64Array(rows.length).fill(100),
     packets: new Float64Array(rows.length).fill(1),
   };
@@ -50,7 +52,9 @@ function valuesOf({ columns, rows: length }: FlowTable, attribute: string) {
 }
 
 test('a row has its addresses, ports, transport, role, interface and the agent', (t) => {
-  const table = createFlowTables()(inputOf([[0, 1, 40000, 443, 6, 1, 2, 1]], { sampling: 50 }));
+  const table = createFlowTables()(
+    inputOf([[0, 1, 40000, 443, 6, 1, 2, 1, tunnelKinds.indexOf('geneve')]], { sampling: 50 }),
+  );
   t.deepEqual(
     flowAttributes.map((attribute) => [attribute, valuesOf(table, attribute)[0]]),
     [
@@ -68,6 +72,7 @@ test('a row has its addresses, ports, transport, role, interface and the agent',
       ['iface', 'eth0'],
       ['iface.direction', 'egress'],
       ['beyla.ip', '192.0.2.1'],
+      ['tunnel', 'geneve'],
       ['sampling.ratio', 50],
     ],
   );
@@ -107,6 +112,7 @@ test('a transport without a name is a number, an unknown interface and a missing
   t.deepEqual(valuesOf(table, 'transport'), ['200']);
   t.deepEqual(valuesOf(table, 'iface'), [undefined]);
   t.deepEqual(valuesOf(table, 'beyla.ip'), [undefined]);
+  t.deepEqual(valuesOf(table, 'tunnel'), [undefined]);
   t.deepEqual(valuesOf(table, 'sampling.ratio'), [undefined], 'nothing is sampled');
 });
 

@@ -14,6 +14,7 @@ import {
 import type { EndpointDimension } from './dimension.ts';
 import type { FlowTable } from './flow-table.ts';
 import { hasPorts, protocols } from './protocols.ts';
+import { tunnelKindNames } from './tunnel-kinds.ts';
 import { ValueList } from './value-list.ts';
 
 /** At least as many elements as there are rows. */
@@ -32,12 +33,14 @@ export interface RawFlows {
   readonly iface: Uint16Array;
   /** Who opened the connection: 0 unknown, 1 the source, 2 the destination. */
   readonly initiator: Uint8Array;
+  /** Position in tunnelKinds. */
+  readonly tunnel: Uint8Array;
   readonly bytes: Float64Array;
   readonly packets: Float64Array;
 }
 
 export interface FlowTableInput
-  extends Pick<FlowTable, 'rows' | 'window' | 'resource' | 'scope' | 'metricNames' | 'everyInterface'> {
+  extends Pick<FlowTable, 'rows' | 'window' | 'resource' | 'scope' | 'metricNames' | 'everyInterface' | 'carriers'> {
   readonly flows: RawFlows;
   readonly endpoints: EndpointDimension;
   /** By the lower 16 bits of the interface index. */
@@ -64,6 +67,7 @@ export const flowAttributes = [
   'iface',
   'iface.direction',
   'beyla.ip',
+  'tunnel',
   'sampling.ratio',
 ] as const;
 
@@ -103,6 +107,7 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
       lazyColumn('iface', interfaces, () => interfacesOf(flows.iface, rows, interfaceNames, interfaces)),
       { attribute: 'iface.direction', rows: view(flows.direction), dictionary: ifaceDirections },
       lazyColumn('beyla.ip', agents, () => new Uint32Array(rows).fill(agent)),
+      { attribute: 'tunnel', rows: view(flows.tunnel), dictionary: tunnelKindNames },
       lazyColumn('sampling.ratio', numbers, () => new Uint32Array(rows).fill(sampling > 1 ? sampling : ABSENT)),
     ];
     return {

@@ -20,6 +20,8 @@ export interface FlowTable {
   readonly metricNames: readonly NamingPreset[];
   /** Each packet was counted at every interface that it crossed, so the interface tells the counts apart. */
   readonly everyInterface?: boolean;
+  /** There may be flows of packets that carry a tunnel, so `tunnel` tells these from others. */
+  readonly carriers?: boolean;
   /** By attribute name of the catalogue; what is not here, nothing in the pipeline fills. */
   readonly columns: ReadonlyMap<string, AttributeColumn>;
   readonly measures: FlowMeasures;

@@ -29,7 +29,7 @@ export interface CollectorOptions {
   /** What every flow table of this receiver says about its origin. */
   readonly origin: Pick<
     FlowTableInput,
-    'resource' | 'scope' | 'metricNames' | 'everyInterface' | 'agentAddress' | 'sampling'
+    'resource' | 'scope' | 'metricNames' | 'everyInterface' | 'carriers' | 'agentAddress' | 'sampling'
   >;
 }
 

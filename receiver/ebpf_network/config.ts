@@ -19,6 +19,7 @@ export interface EbpfNetworkConfig {
   readonly direction: 'ingress' | 'egress' | 'both';
   /** 0 and 1: all. */
   readonly sampling: number;
+  readonly tunnels: 'inner' | 'outer' | 'both';
   readonly deduper: 'first_come' | 'none';
   /** Milliseconds; decides nothing. */
   readonly deduper_fc_ttl: number;
@@ -185,6 +186,11 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     doc: 'Count one packet in this many and scale the values up again, with `sampling.ratio`; `0` and `1`: all.',
     format: samplingRatio,
     default: 0,
+  },
+  tunnels: {
+    doc: 'Which packet of a tunnel is a flow: the one inside (`inner`), the one that carries it (`outer`), or `both`. The other is `filtered{reason="tunnel"}`; carrying flows have the attribute `tunnel`.',
+    format: oneOf('inner', 'outer', 'both'),
+    default: 'inner',
   },
   deduper: {
     doc: 'Count each packet once on this host (`first_come`), or at every interface that it crosses (`none`): bridges, VLANs and both directions too, and `iface` and `iface.direction` are selected by default.',

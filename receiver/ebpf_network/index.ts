@@ -7,7 +7,9 @@ import { flowAttributes } from '../../core/table/flow-columns.ts';
 import {
   type InterfaceWatch,
   type KernelTable,
+  type ListedTunnels,
   listInterfaces,
+  listTunnels,
   type NetworkInterface,
   openKernelTable,
   type PacketSource,
@@ -24,11 +26,13 @@ import { type InterfaceSelection, nothingLeft, selectInterfaces } from './interf
 import { createLedger, type Ledger } from './ledger.ts';
 import { agentResource, resourceSources } from './resource.ts';
 import { firstThatAttaches, sourceReason } from './source.ts';
+import { createTunnelFollower } from './tunnels.ts';
 
 /** What the receiver takes from the host; tests give their own. */
 export interface Kernel {
   openKernelTable: typeof openKernelTable;
   listInterfaces(): readonly NetworkInterface[];
+  listTunnels(): ListedTunnels;
   removeLeftFilters(): readonly string[];
   watchInterfaces(onChange: (gone: Iterable<number>) => void): InterfaceWatch;
   pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch;
@@ -40,6 +44,7 @@ export interface Kernel {
 const kernel: Kernel = {
   openKernelTable,
   listInterfaces,
+  listTunnels,
   removeLeftFilters,
   watchInterfaces,
   pollInterfaces,
@@ -121,6 +126,7 @@ async function startCounting(
         trafficControl: config.traffic_control_backend,
         maxFlows: config.cache_max_flows,
         sampling: samplingOf(config),
+        tunnels: config.tunnels,
         ...(protocols === undefined ? {} : { protocols }),
       });
       try {
@@ -130,6 +136,7 @@ async function startCounting(
           receiver: id,
           rules,
           ...parts,
+          tunnels: createTunnelFollower({ table, listTunnels: source.listTunnels, logger }),
           listInterfaces: () => source.listInterfaces(),
         });
         follower = following;
@@ -210,6 +217,7 @@ async function originOf(config: EbpfNetworkConfig, { id, logger, build }: Host):
     scope: { name: build.command, version: build.version },
     metricNames: config.metric_names,
     everyInterface: config.deduper === 'none',
+    carriers: config.tunnels !== 'inner',
     agentAddress,
     sampling: samplingOf(config),
   };

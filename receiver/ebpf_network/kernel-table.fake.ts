@@ -3,7 +3,7 @@
 import type { Consumer } from '../../core/component/define.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
-import type { Amount, Collected, HookDirection, KernelTable, LedgerRow } from '../../native/index.ts';
+import type { Amount, Collected, HookDirection, KernelTable, LedgerRow, TunnelList } from '../../native/index.ts';
 
 export interface FakeFlow extends Amount {
   /** Last byte of an address in 10.0.0.0/24. */
@@ -33,6 +33,7 @@ export class FakeKernelTable implements KernelTable {
   /** Thrown by the next call of that name. */
   readonly failures = new Map<'attach' | 'collect' | 'commit' | 'settle', Error>();
   ledger: LedgerRow[] = [];
+  tunnels: TunnelList['tunnels'] = [];
   /** Rows that a collect writes at most. */
   rowLimit = Number.POSITIVE_INFINITY;
   /** Runs while a collect is under way. */
@@ -64,6 +65,9 @@ export class FakeKernelTable implements KernelTable {
   }
   setCovered(indexes: readonly number[]): void {
     this.calls.push(`setCovered ${indexes}`);
+  }
+  setTunnels({ tunnels }: TunnelList): void {
+    this.tunnels = tunnels;
   }
   rowBound(): number {
     return this.#flows.size;

@@ -8,8 +8,6 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { createLogger } from '../../core/telemetry/log.ts';
-import { agentResource, resourceSources } from '../../receiver/ebpf_network/resource.ts';
 import {
   createNetworkNamespace,
   joinByVeth,
@@ -18,7 +16,7 @@ import {
 } from '../support/network-namespace.ts';
 import type { ReceivedPoint } from '../support/received-points.ts';
 import { icmpEchoes, udpDatagrams, type WireAmount } from '../support/traffic.ts';
-import { startAgent, startSink, sumsBy } from './agent.ts';
+import { pointsOfReceiver, startAgent, startSink, sumsBy } from './agent.ts';
 
 const PATIENCE_MS = 10_000;
 const POLL_MS = 100;
@@ -148,11 +146,7 @@ async function observe(t: ExecutionContext, yaml: string, traffic: () => Promise
   const { code, stderr } = await agent.stop();
   t.is(code, 0, stderr);
   const points = sink.points();
-  const pointsOf = async (name: Source) => {
-    const { attributes } = agentResource(await resourceSources(`ebpf_network/${name}`), createLogger());
-    const instance = attributes['service.instance.id'];
-    return points.filter(({ resource }) => resource['service.instance.id'] === instance);
-  };
+  const pointsOf = (name: Source) => pointsOfReceiver(points, `ebpf_network/${name}`);
   const [tcx, clsact, socket] = await Promise.all([pointsOf('tcx'), pointsOf('clsact'), pointsOf('socket')]);
   return { points: { tcx, clsact, socket }, stderr };
 }

@@ -1,6 +1,7 @@
 /** Frames through the loaded programs one by one, and what the table and the ledger then say of them. */
 
 import type { ExecutionContext } from 'ava';
+import { tunnelKinds } from '../../core/table/tunnel-kinds.ts';
 import {
   type Amount,
   type Collected,
@@ -33,6 +34,8 @@ export interface Row {
   transport: number;
   direction: 'ingress' | 'egress';
   initiator: number;
+  /** Empty: it carries none. */
+  tunnel: string;
   bytes: number;
   packets: number;
 }
@@ -74,6 +77,7 @@ export async function read(table: KernelTable): Promise<{ rows: Row[]; collected
       transport: columns.transport[row]!,
       direction: columns.direction[row] === 0 ? 'ingress' : 'egress',
       initiator: columns.initiator[row]!,
+      tunnel: tunnelKinds[columns.tunnel[row]!]!,
       bytes: columns.bytes[row]!,
       packets: columns.packets[row]!,
     }),
@@ -104,6 +108,7 @@ export const v4Row = (fields: Partial<Row>): Row => ({
   transport: TCP,
   direction: 'ingress',
   initiator: 0,
+  tunnel: '',
   bytes: 0,
   packets: 1,
   ...fields,

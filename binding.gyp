@@ -4,6 +4,7 @@
       "target_name": "weir",
       "sources": [
         "native/addon.cc",
+        "native/carrying_ports.cc",
         "native/clsact_hooks.cc",
         "native/device_table.cc",
         "native/flow_reader.cc",

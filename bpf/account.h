@@ -60,6 +60,9 @@ static __always_inline void open_slot(struct __sk_buff *skb, struct flow_slot *s
 {
 	struct flow_cold *cold = bpf_map_lookup_elem(&flow_cold, &index);
 
+	/* Else clang may keep the address of ifindex from an earlier read, and the verifier wants that of skb itself.
+	 */
+	asm volatile("" : "+r"(skb));
 	for (int i = 0; i < 5; i++)
 		slot->key.words[i] = packet->key.words[i];
 	slot->epoch = epoch;

@@ -111,6 +111,10 @@ FLOW_ASSERT(sizeof(struct device) == 8, "device");
 /* Flows that fit nowhere in the table. Two generations, so that one can be emptied while nobody writes to it. */
 #define OVERFLOW_FLOWS 16384
 
+/* What follows the UDP header at a port that carries a tunnel. */
+#define CARRYING_PORTS 256
+enum carrying_framing { CARRYING_VXLAN, CARRYING_GENEVE, CARRYING_IP, CARRYING_GUE };
+
 /* Set before load, constant afterwards. */
 struct flow_settings {
 	__u32 max_mask;	    /* slots of the table less one */

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "async.h"
+#include "carrying_ports.h"
 #include "conversions.h"
 #include "grace_period.h"
 #include "tunnel_conversions.h"
@@ -224,7 +225,10 @@ Napi::Value KernelTable::commit(const Napi::CallbackInfo &info)
 // setTunnels(list)
 void KernelTable::set_tunnels(const Napi::CallbackInfo &info)
 {
-	loaded_->reader.set_tunnels(tunnel_list_of(info[0].As<Napi::Object>()));
+	const TunnelList list = tunnel_list_of(info[0].As<Napi::Object>());
+	with_errors(info.Env(),
+		    [&] { publish_carrying_ports(loaded_->object.map_descriptor("carrying_ports"), list); });
+	loaded_->reader.set_tunnels(list);
 }
 
 void KernelTable::new_endpoint_epoch(const Napi::CallbackInfo &)

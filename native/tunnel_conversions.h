@@ -87,6 +87,7 @@ inline Tunnel tunnel_of(const Napi::Object &object)
 	for (uint32_t i = 0; i < protocols.Length(); i++)
 		tunnel.protocols.push_back(static_cast<uint8_t>(protocols.Get(i).As<Napi::Number>().Uint32Value()));
 	const uint32_t family = number_of(object, "family");
+	tunnel.kind = object.Get("kind").As<Napi::String>().Utf8Value();
 	tunnel.kind_code = static_cast<uint8_t>(number_of(object, "code"));
 	tunnel.ifindex = number_of(object, "index");
 	tunnel.family = static_cast<uint8_t>(family == 0 ? 0 : family == 4 ? AF_INET : AF_INET6);

@@ -92,7 +92,8 @@ export async function startSink(namespace: NetworkNamespace): Promise<Sink> {
   const printed = textOf(child, 'stdout');
   await until('the sink listens', () => printed().includes('\n'));
   return {
-    points: () => (existsSync(out) ? readFileSync(out, 'utf8').trimEnd().split('\n').map(pointOf) : []),
+    // A line that is being written has no end yet.
+    points: () => (existsSync(out) ? readFileSync(out, 'utf8').split('\n').slice(0, -1).map(pointOf) : []),
     refuse: () => writeFileSync(refusal, ''),
     accept: () => rmSync(refusal),
     stop: () => {

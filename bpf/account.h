@@ -96,13 +96,16 @@ static __always_inline int add_overflow(void *map, __u32 *used, const struct pac
 	return 0;
 }
 
+static __always_inline int add_to_overflow(const struct packet *packet)
+{
+	return READ_ONCE(control.overflow_generation) & 1
+		   ? add_overflow(&overflow_1, &control.overflow_used[1], packet)
+		   : add_overflow(&overflow_0, &control.overflow_used[0], packet);
+}
+
 static __noinline int account_overflow(struct __sk_buff *skb, const struct packet *packet)
 {
-	int added = READ_ONCE(control.overflow_generation) & 1
-			? add_overflow(&overflow_1, &control.overflow_used[1], packet)
-			: add_overflow(&overflow_0, &control.overflow_used[0], packet);
-
-	if (!added)
+	if (!add_to_overflow(packet))
 		note(skb, packet, LOST_TABLE_FULL);
 	return 0;
 }

@@ -19,6 +19,21 @@ static __always_inline int sampled_out(void)
 	return (__u64)bpf_get_prandom_u32() * settings.sampling >> 32 != 0;
 }
 
+/* A packet that was counted on entry leaves, through a tunnel or not. What fits nowhere is not followed. */
+static __noinline int forward(struct __sk_buff *skb, const struct packet *packet, __u32 parsed)
+{
+	if (settings.follow_into_tunnels && parsed) {
+		struct device *device = find_device(skb->ifindex);
+		struct packet into = *packet;
+
+		into.key.direction |= FLOW_INTO_TUNNEL;
+		if (device && device->counted & DEVICE_TUNNEL && add_to_overflow(&into))
+			return 0;
+	}
+	note(skb, packet, FILTERED_COUNTED_ELSEWHERE);
+	return 0;
+}
+
 /*
  * Sampling comes last: only what would be a flow is sampled. What selects nothing costs nothing, since the verifier
  * knows the settings and takes out what they never reach.
@@ -27,7 +42,9 @@ static __always_inline void decide(struct __sk_buff *skb, __u32 direction, enum 
 				   const struct packet *packet)
 {
 	if (direction == FLOW_EGRESS && counted_on_entry(skb)) {
-		note(skb, packet, FILTERED_COUNTED_ELSEWHERE);
+		/* A copy, so that the packet itself need not be in memory. */
+		struct packet copy = *packet;
+		forward(skb, &copy, result == PARSED);
 		return;
 	}
 	if (result == PARSE_NOT_IP) {

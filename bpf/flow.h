@@ -19,6 +19,8 @@
 #endif
 
 enum flow_direction { FLOW_INGRESS = 0, FLOW_EGRESS = 1 };
+/* Beside it, in keys of the overflow maps: counted on entry, and then forwarded into a tunnel. */
+#define FLOW_INTO_TUNNEL 2
 
 /* A flow of one direction. IPv4 addresses are v6-mapped, ports in network byte order. */
 union flow_key {
@@ -105,6 +107,7 @@ struct device {
 };
 #define DEVICE_COUNTED 3
 #define DEVICE_STARTS_AT_IP 4 /* also in `counted` */
+#define DEVICE_TUNNEL 8	      /* also there */
 FLOW_ASSERT(sizeof(struct device) == 8, "device");
 #define DEVICE_SLOTS 65536
 
@@ -117,11 +120,11 @@ enum carrying_framing { CARRYING_VXLAN, CARRYING_GENEVE, CARRYING_IP, CARRYING_G
 
 /* Set before load, constant afterwards. */
 struct flow_settings {
-	__u32 max_mask;	    /* slots of the table less one */
-	__u32 selects;	    /* 0: every packet of a flow is counted, and the next two are not read */
-	__u64 protocols[4]; /* bit per IP protocol number that is counted */
-	__u32 sampling;	    /* one packet in this many is counted; 1: all */
-	__u32 padding;
+	__u32 max_mask;		   /* slots of the table less one */
+	__u32 selects;		   /* 0: every packet of a flow is counted, and the next two are not read */
+	__u64 protocols[4];	   /* bit per IP protocol number that is counted */
+	__u32 sampling;		   /* one packet in this many is counted; 1: all */
+	__u32 follow_into_tunnels; /* 1: what is forwarded into a tunnel is put down by flow */
 };
 
 /* Shared while running. The first line is read for each packet, the second written for each new flow. */

@@ -90,6 +90,9 @@ inline Napi::Object ledger_object(Napi::Env env, const LedgerEntry &entry)
 	return row;
 }
 
+// By disposition; the names are those of the ledger's reasons.
+constexpr const char *left_out_names[] = {"", "self", "tunnel", "counted_elsewhere"};
+
 struct Collection {
 	Window window;
 	std::vector<LedgerEntry> ledger;
@@ -109,7 +112,7 @@ inline Napi::Value collection_object(Napi::Env env, const std::vector<Address> &
 		sum.Set("iface", place.iface);
 		sum.Set("direction", direction_name(place.direction));
 		if (place.disposition != LEAVES)
-			sum.Set("leftOut", place.disposition == LEFT_OUT_SELF ? "self" : "tunnel");
+			sum.Set("leftOut", left_out_names[place.disposition]);
 		sums.Set(sums.Length(), sum);
 	}
 	Napi::Array ledger = Napi::Array::New(env);

@@ -12,7 +12,8 @@ FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idl
     : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots), idle_windows_(idle_windows),
       sampling_(sampling), control_(object.map_descriptor(".data.control"), 1, ".data.control"),
       overflow_(object.map_descriptor("overflow_0"), object.map_descriptor("overflow_1")),
-      openings_(object.map_descriptor("flow_cold"), control_->mask), identifier_(openings_, tunnel_mode)
+      openings_(object.map_descriptor("flow_cold"), control_->mask), identifier_(openings_, tunnel_mode),
+      follows_into_tunnels_(tunnel_mode == TunnelMode::outer)
 {
 	follow_mask();
 }
@@ -75,7 +76,11 @@ Window FlowReader::read_window(const Columns &columns)
 	Window window;
 	window.scale = sampling_;
 	window.first_new_endpoint = interner_.addresses().size();
+	if (follows_into_tunnels_)
+		take_snapshot();
 	overflow_.drain(*control_.operator->(), overflow_flows_);
+	forwarded_.take(overflow_flows_);
+	forwarded_.begin(window, identifier_.tunnels());
 	drained_flows_.store(overflow_flows_.size(), std::memory_order_relaxed);
 	// Programs stamp packets with the new epoch from here on; a slot stamped with an older one was idle since.
 	__atomic_add_fetch(&control_->epoch, 1, __ATOMIC_SEQ_CST);
@@ -92,6 +97,25 @@ Window FlowReader::read_window(const Columns &columns)
 	return window;
 }
 
+// What left through a tunnel is read after what came in, so that it has at least the packets of the rows it is taken
+// off.
+void FlowReader::take_snapshot()
+{
+	follow_mask();
+	snapshot_.resize(slots_.size());
+	for (uint32_t index = 0; index < slots_.size(); index++)
+		snapshot_[index] = {.bytes = load_counter(slots_[index].bytes),
+				    .packets = load_counter(slots_[index].packets)};
+}
+
+// A slot that the table got after the snapshot is read the next time.
+flow_amount FlowReader::total_of(uint32_t index) const
+{
+	if (!follows_into_tunnels_)
+		return {.bytes = load_counter(slots_[index].bytes), .packets = load_counter(slots_[index].packets)};
+	return index < snapshot_.size() ? snapshot_[index] : flow_amount{};
+}
+
 void FlowReader::scan(const Columns &columns, Window &window)
 {
 	const uint32_t epoch = __atomic_load_n(&control_->epoch, __ATOMIC_RELAXED);
@@ -104,8 +128,8 @@ void FlowReader::scan(const Columns &columns, Window &window)
 		if (state != SLOT_READY && state != SLOT_DEAD)
 			continue;
 		Known &known = known_[index];
-		const uint64_t bytes = load_counter(slot.bytes), packets = load_counter(slot.packets);
-		if (bytes == known.bytes && packets == known.packets) {
+		const flow_amount total = total_of(index);
+		if (total.bytes == known.bytes && total.packets == known.packets) {
 			// The window just read is one; more than `limit` of them without a packet is idle.
 			if (state == SLOT_DEAD || epoch - __atomic_load_n(&slot.epoch, __ATOMIC_RELAXED) > limit)
 				idle_.push_back(index);
@@ -115,7 +139,6 @@ void FlowReader::scan(const Columns &columns, Window &window)
 			window.complete = false;
 			continue;
 		}
-		const flow_amount total = {.bytes = bytes, .packets = packets};
 		if (known.endpoint_epoch == 0)
 			new_flows_.push_back({.key = slot.key, .slot = index, .total = total});
 		else
@@ -132,11 +155,13 @@ void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index,
 		known.dst = interner_.code(key.dst);
 		known.endpoint_epoch = endpoint_epoch_;
 	}
+	const flow_amount amount = {.bytes = total.bytes - known.bytes, .packets = total.packets - known.packets};
 	window.add(columns, key,
 		   {.src = known.src,
 		    .dst = known.dst,
 		    .identity = known.identity,
-		    .amount = {.bytes = total.bytes - known.bytes, .packets = total.packets - known.packets}});
+		    .amount = amount,
+		    .inside = forwarded_.inside(key, amount)});
 	pending_.push_back({.index = index, .total = total});
 }
 
@@ -166,7 +191,8 @@ void FlowReader::add_new_flows(const Columns &columns, Window &window)
 			   {.src = interner_.code(flow.key.src),
 			    .dst = interner_.code(flow.key.dst),
 			    .identity = flow.identity,
-			    .amount = flow.total});
+			    .amount = flow.total,
+			    .inside = forwarded_.inside(flow.key, flow.total)});
 	}
 	new_flows_.clear();
 }

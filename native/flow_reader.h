@@ -12,6 +12,7 @@
 
 #include "../bpf/flow.h"
 #include "file_descriptor.h"
+#include "forwarded.h"
 #include "identity.h"
 #include "interner.h"
 #include "loader.h"
@@ -65,6 +66,8 @@ class FlowReader
 	void follow_mask();
 	Window read_window(const Columns &columns);
 	void forget_window();
+	void take_snapshot();
+	flow_amount total_of(uint32_t index) const;
 	void scan(const Columns &columns, Window &window);
 	void add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total);
 	void take_overflow(const Columns &columns, Window &window);
@@ -84,6 +87,9 @@ class FlowReader
 	Overflow overflow_;
 	Openings openings_;
 	Identifier identifier_;
+	bool follows_into_tunnels_;
+	std::vector<flow_amount> snapshot_; // totals by slot
+	Forwarded forwarded_;
 	Interner interner_;
 	uint32_t endpoint_epoch_ = 1;
 	std::vector<Known> known_;

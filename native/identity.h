@@ -16,7 +16,7 @@ namespace weir
 {
 
 // What becomes of a flow that was counted; the names are those of the ledger's reasons (conversions.h).
-enum disposition : uint8_t { LEAVES, LEFT_OUT_SELF, LEFT_OUT_TUNNEL };
+enum disposition : uint8_t { LEAVES, LEFT_OUT_SELF, LEFT_OUT_TUNNEL, LEFT_OUT_ELSEWHERE };
 
 struct Identity {
 	weir::initiator initiator = INITIATOR_UNKNOWN;
@@ -50,6 +50,10 @@ class Identifier
 	}
 	// Decides again what the tunnels decide: whether the flow carries one, and whether it leaves.
 	void judge_tunnel(const flow_key &key, Identity &identity) const;
+	const Tunnels &tunnels() const
+	{
+		return tunnels_;
+	}
 
       private:
 	Openings &openings_;

@@ -90,8 +90,11 @@ export interface LedgerRow {
   readonly lost: { readonly table_full: Amount; readonly malformed: Amount };
 }
 
-/** Why user space leaves a flow out: the agent's own connections, and what carries a tunnel. */
-export type LeftOut = 'self' | 'tunnel';
+/**
+ * Why user space leaves a flow out: the agent's own connections; what carries a tunnel, or is in one; and what it sees
+ * of packets that counted where they came in.
+ */
+export type LeftOut = 'self' | 'tunnel' | 'counted_elsewhere';
 
 export interface CollectedSum extends Amount {
   readonly iface: number;

@@ -83,6 +83,7 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	const TrafficControl traffic_control =
 	    traffic_control_of(options.Get("trafficControl").As<Napi::String>().Utf8Value());
 	const TunnelMode tunnel_mode = tunnel_mode_of(options.Get("tunnels").As<Napi::String>().Utf8Value());
+	load.follow_into_tunnels = tunnel_mode == TunnelMode::outer;
 	if (options.Get("protocols").IsArray()) {
 		const Napi::Array protocols = options.Get("protocols").As<Napi::Array>();
 		load.protocols.emplace();
@@ -226,8 +227,13 @@ Napi::Value KernelTable::commit(const Napi::CallbackInfo &info)
 void KernelTable::set_tunnels(const Napi::CallbackInfo &info)
 {
 	const TunnelList list = tunnel_list_of(info[0].As<Napi::Object>());
-	with_errors(info.Env(),
-		    [&] { publish_carrying_ports(loaded_->object.map_descriptor("carrying_ports"), list); });
+	std::set<uint32_t> devices;
+	for (const Tunnel &tunnel : list.tunnels)
+		devices.insert(tunnel.ifindex);
+	with_errors(info.Env(), [&] {
+		publish_carrying_ports(loaded_->object.map_descriptor("carrying_ports"), list);
+		loaded_->devices.set_tunnels(devices);
+	});
 	loaded_->reader.set_tunnels(list);
 }
 

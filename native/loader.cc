@@ -94,6 +94,7 @@ BpfObject::BpfObject(const LoadOptions &options)
 	settings->max_mask = options.max_slots - 1;
 	settings->selects = options.protocols || options.sampling > 1;
 	settings->sampling = options.sampling;
+	settings->follow_into_tunnels = options.follow_into_tunnels;
 	for (auto &protocols : settings->protocols)
 		protocols = options.protocols ? 0 : UINT64_MAX;
 	for (const uint8_t protocol : options.protocols.value_or(std::vector<uint8_t>{}))

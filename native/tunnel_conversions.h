@@ -56,6 +56,7 @@ inline Napi::Object tunnel_object(Napi::Env env, const Tunnel &tunnel)
 		protocols.Set(protocols.Length(), protocol);
 	object.Set("kind", tunnel.kind);
 	object.Set("index", tunnel.ifindex);
+	object.Set("startsAtIp", tunnel.starts_at_ip);
 	object.Set("protocols", protocols);
 	object.Set("family", tunnel.family == 0 ? 0 : tunnel.family == AF_INET ? 4 : 6);
 	object.Set("local", bytes_value(env, tunnel.local));
@@ -90,6 +91,7 @@ inline Tunnel tunnel_of(const Napi::Object &object)
 	tunnel.kind = object.Get("kind").As<Napi::String>().Utf8Value();
 	tunnel.kind_code = static_cast<uint8_t>(number_of(object, "code"));
 	tunnel.ifindex = number_of(object, "index");
+	tunnel.starts_at_ip = object.Get("startsAtIp").As<Napi::Boolean>();
 	tunnel.family = static_cast<uint8_t>(family == 0 ? 0 : family == 4 ? AF_INET : AF_INET6);
 	tunnel.local = address_of_value(object.Get("local"));
 	tunnel.remote = address_of_value(object.Get("remote"));

@@ -14,6 +14,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/wireguard.h>
 #include <linux/if.h>
+#include <linux/if_arp.h>
 #include <netinet/in.h>
 
 #include "netlink_dump.h"
@@ -315,6 +316,7 @@ void read_device(const nlmsghdr *message, TunnelDevices &devices)
 	Device device;
 	device.tunnel.kind = text_at(parts, IFLA_INFO_KIND);
 	device.tunnel.ifindex = static_cast<uint32_t>(header->ifi_index);
+	device.tunnel.starts_at_ip = header->ifi_type != ARPHRD_ETHER;
 	const auto reader = readers.find(device.tunnel.kind);
 	if (reader == readers.end())
 		return;

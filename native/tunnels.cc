@@ -43,7 +43,7 @@ void Tunnels::set(TunnelList list)
 	protocols_ = {};
 	for (const Tunnel &tunnel : list_.tunnels) {
 		if (tunnel.ifindex)
-			devices_.insert(static_cast<uint16_t>(tunnel.ifindex & (DEVICE_SLOTS - 1)));
+			devices_[static_cast<uint16_t>(tunnel.ifindex & (DEVICE_SLOTS - 1))] = tunnel.starts_at_ip;
 		for (const uint8_t protocol : tunnel.protocols)
 			protocols_[protocol] = true;
 	}

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -35,8 +36,9 @@ constexpr PortRange port_only(uint16_t port)
 // A device, or a UDP port at which the kernel takes packets out of others. Addresses are v6-mapped.
 struct Tunnel {
 	std::string kind;
-	uint8_t kind_code = 0; // of a row; 0 is no tunnel
-	uint32_t ifindex = 0;  // 0: of no device
+	uint8_t kind_code = 0;	   // of a row; 0 is no tunnel
+	uint32_t ifindex = 0;	   // 0: of no device
+	bool starts_at_ip = false; // frames at the device, inside
 	std::vector<uint8_t> protocols;
 	uint8_t family = 0;	       // AF_INET or AF_INET6; 0: both
 	std::optional<Address> local;  // nothing: any address of the namespace
@@ -62,11 +64,18 @@ class Tunnels
 		return devices_.contains(key.iface);
 	}
 
+	// Of a tunnel device.
+	bool starts_at_ip(uint16_t iface) const
+	{
+		const auto found = devices_.find(iface);
+		return found != devices_.end() && found->second;
+	}
+
       private:
 	bool carries(const Tunnel &tunnel, const flow_key &key) const;
 
 	TunnelList list_;
-	std::set<uint16_t> devices_; // lower 16 bits of the index
+	std::map<uint16_t, bool> devices_; // lower 16 bits of the index; whether frames there have no Ethernet header
 	std::array<bool, 256> protocols_ = {};
 };
 

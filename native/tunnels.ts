@@ -17,6 +17,8 @@ export interface Tunnel {
   readonly kind: TunnelKind;
   /** Index of the device; 0 for a port that is of no device. */
   readonly index: number;
+  /** Frames at the device, which are those inside, have no Ethernet header. */
+  readonly startsAtIp: boolean;
   /** IP protocols of the packets that carry it. */
   readonly protocols: readonly number[];
   /** Of the addresses outside; 0: both. */

@@ -31,6 +31,7 @@ struct Row {
 	uint32_t src, dst; // codes of endpoints
 	Identity identity;
 	flow_amount amount;
+	flow_amount inside = {}; // of the amount: went into a tunnel that is counted outside
 };
 
 // Where a sum belongs.
@@ -63,9 +64,12 @@ struct Window {
 	// There must be room for it. What is left out is in the sums alone, and these are not scaled.
 	void add(const Columns &columns, const flow_key &key, const Row &row)
 	{
-		flow_amount &sum = sums[{key.iface, key.direction, row.identity.disposition}];
-		sum.bytes += row.amount.bytes;
-		sum.packets += row.amount.packets;
+		add_sum({key.iface, key.direction, LEFT_OUT_TUNNEL}, row.inside);
+		const flow_amount amount = {.bytes = row.amount.bytes - row.inside.bytes,
+					    .packets = row.amount.packets - row.inside.packets};
+		if (amount.packets == 0)
+			return;
+		add_sum({key.iface, key.direction, row.identity.disposition}, amount);
 		if (row.identity.disposition != LEAVES)
 			return;
 
@@ -79,8 +83,18 @@ struct Window {
 		columns.iface[at] = key.iface;
 		columns.initiator[at] = row.identity.initiator;
 		columns.tunnel[at] = row.identity.tunnel;
-		columns.bytes[at] = static_cast<double>(row.amount.bytes) * scale;
-		columns.packets[at] = static_cast<double>(row.amount.packets) * scale;
+		columns.bytes[at] = static_cast<double>(amount.bytes) * scale;
+		columns.packets[at] = static_cast<double>(amount.packets) * scale;
+	}
+
+	// A sum of what became of packets; LEAVES as well.
+	void add_sum(const Place &place, const flow_amount &amount)
+	{
+		if (amount.packets == 0)
+			return;
+		flow_amount &sum = sums[place];
+		sum.bytes += amount.bytes;
+		sum.packets += amount.packets;
 	}
 };
 

@@ -17,7 +17,7 @@ import {
 } from '../support/network-namespace.ts';
 import type { ReceivedPoint } from '../support/received-points.ts';
 import { type Exchange, icmpEchoes, tcpTransfer, udpDatagrams, type WireAmount } from '../support/traffic.ts';
-import { type Agent, pointsOfReceiver, startAgent, startSink, sumsBy, until } from './agent.ts';
+import { pointsOfReceiver, startAgent, startSink, sumsBy, until } from './agent.ts';
 
 const MEGABYTE = 1024 * 1024;
 const FLOW = ['transport', 'src.address', 'src.port', 'dst.address', 'dst.port'];
@@ -101,12 +101,13 @@ interface Run {
 async function observe(
   t: ExecutionContext,
   node: NetworkNamespace,
-  traffic: (agent: Agent) => Promise<void>,
+  keys: string,
+  traffic: () => Promise<void>,
 ): Promise<Run> {
   const sink = await startSink(node);
   t.teardown(sink.stop);
-  const agent = await startAgent(node, config());
-  await traffic(agent);
+  const agent = await startAgent(node, config(keys));
+  await traffic();
   const { code, stderr } = await agent.stop();
   t.is(code, 0, stderr);
   const points = sink.points();
@@ -139,10 +140,10 @@ function meter({ namespace, uplink }: Node): () => Sum {
   };
 }
 
-/** What the line of an interface has as filtered at exit, one line a receiver in the order of `modes`. */
-function filteredAtExit(stderr: string, name: string): number[] {
-  const lines = stderr.matchAll(new RegExp(`^ledger  ${name} .*filtered (\\S+)`, 'gm'));
-  return [...lines].map(([, figure]) => Number(figure?.replaceAll(',', '')));
+/** A figure in the lines of an interface at exit, one line a receiver. */
+function figuresAtExit(stderr: string, name: string, figure: string): number[] {
+  const lines = stderr.matchAll(new RegExp(`^ledger  ${name} .*${figure} (\\S+)`, 'gm'));
+  return [...lines].map(([, value]) => Number(value?.replaceAll(',', '')));
 }
 
 const textOf = ([protocol, from, fromPort, to, toPort]: readonly [string, string, number, string, number]) =>
@@ -183,18 +184,24 @@ function hasTimes(
   }
 }
 
-for (const offload of [false, true]) {
+const runs = [
+  { offload: false, source: 'tc' },
+  { offload: true, source: 'tc' },
+  { offload: true, source: 'socket_filter' },
+];
+
+for (const { offload, source } of runs) {
   test.serial(
     `each packet in the tunnel counts once, and what carries it is where the mode says, ${
       offload ? 'with' : 'without'
-    } segmentation offload`,
+    } segmentation offload, by ${source}`,
     async (t) => {
       const [node, remote] = twoNodes(offload);
       addTunnel(node, remote.uplink, 1);
       addTunnel(remote, node.uplink, 2);
       const crossed = meter(node);
       const sent: Awaited<ReturnType<typeof between>>[] = [];
-      const { points, stderr } = await observe(t, node.namespace, async () => {
+      const { points, stderr } = await observe(t, node.namespace, `, source: ${source}`, async () => {
         sent.push(await between(node.pod, remote.pod, 5 * MEGABYTE, 20));
         sent.push(await between(remote.pod, node.pod, 5 * MEGABYTE, 0));
       });
@@ -210,12 +217,18 @@ for (const offload of [false, true]) {
       t.deepEqual(carried(points.outer, 'vxlan'), carried(points.both, 'vxlan'));
       // Offloaded, the wire's counters see large packets: their bytes lack the headers of the segments.
       if (!offload) t.deepEqual(carried(points.both, 'vxlan'), wire);
-      // What came in by the tunnel device is left out of the outer flows.
-      hasTimes(t, points.outer, sent[1]!.request, 0, 'outer');
-      hasTimes(t, points.outer, sent[0]!.response, 0, 'outer');
+      // What is inside is left out where the tunnel device hands it over, and where a pod sent what left by it.
+      for (const { request, response } of sent) {
+        hasTimes(t, points.outer, request, 0, 'outer');
+        hasTimes(t, points.outer, response, 0, 'outer');
+      }
       const { bytes, packets } = carried(points.both, 'vxlan');
-      const [inner] = filteredAtExit(stderr, node.uplink.name);
-      t.is(inner, bytes, 'filtered at the uplink is what carries the tunnel');
+      const filtered = figuresAtExit(stderr, node.uplink.name, 'filtered').toSorted((a, b) => a - b);
+      t.deepEqual(filtered, [0, 0, bytes], 'inner has what carries the tunnel in the ledger of the uplink');
+      for (const name of [node.uplink.name, 'vxlan0']) {
+        const seen = figuresAtExit(stderr, name, 'seen');
+        t.deepEqual(seen, [seen[0], seen[0], seen[0]], `every mode has all of ${name} in its ledger`);
+      }
       const inside = sent.flatMap(({ request, response }) => [...request.values(), ...response.values()]);
       const frames = inside.reduce((sum, { segments }) => sum + segments, 0);
       const resolution = packets - frames;

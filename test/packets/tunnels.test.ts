@@ -29,7 +29,17 @@ const only = (port: number) => [port, port] as const;
 const ADDRESSES = [mappedAddress(A), A6];
 
 function tunnel(kind: TunnelKind, fields: Partial<Tunnel>): Tunnel {
-  return { kind, index: 77, protocols: [UDP], family: 0, sentFrom: any, sentTo: any, receivedAt: any, ...fields };
+  return {
+    kind,
+    index: 77,
+    startsAtIp: false,
+    protocols: [UDP],
+    family: 0,
+    sentFrom: any,
+    sentTo: any,
+    receivedAt: any,
+    ...fields,
+  };
 }
 const overUdp = (kind: TunnelKind, port: number, fields: Partial<Tunnel> = {}) =>
   tunnel(kind, { sentTo: only(port), receivedAt: only(port), ...fields });

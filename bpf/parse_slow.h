@@ -239,10 +239,8 @@ static __always_inline enum parse_result parse_slow(struct __sk_buff *skb, __u32
 	if (result == PARSED && (walk.first_fragment || walk.later_fragment))
 		walk_fragment(skb, direction, &walk, packet->key.words, &ports);
 	packet->key.words[4] = last_word(ports, walk.protocol, direction, skb->ifindex);
-	if (result == PARSED)
-		walk.offset = carried_headers(skb, walk.offset, walk.protocol, ports);
 	/* Where headers could not be read to their end, nobody knows what a segment repeats. */
-	measure(skb, result == PARSED ? walk.offset : 0, packet);
+	measure(skb, result == PARSED ? carried_headers(skb, walk.offset, walk.protocol, ports) : 0, packet);
 	if (result == PARSED && skb->gso_size)
 		packet->bytes -= packet->packets * walk.memory_bytes;
 	return result;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// long: one method for each call from JavaScript.
 #include "kernel_table.h"
 
 #include <string>

@@ -5,9 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include <arpa/inet.h>
 #include <linux/fou.h>
-#include <linux/genetlink.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/if_tunnel.h>
@@ -17,8 +15,9 @@
 #include <linux/if_arp.h>
 #include <netinet/in.h>
 
+#include "generic_netlink.h"
+#include "netlink_attributes.h"
 #include "netlink_dump.h"
-#include "netlink_message.h"
 
 namespace weir
 {
@@ -27,70 +26,6 @@ namespace
 {
 
 constexpr uint8_t any_inner_protocol = 0;
-
-// The attributes of a message by type; they point into it.
-struct Attribute {
-	const void *data = nullptr;
-	size_t length = 0;
-};
-using Attributes = std::map<int, Attribute>;
-
-Attributes attributes_of(const void *first, size_t length)
-{
-	Attributes attributes;
-	for_each_attribute(static_cast<const rtattr *>(first), length, [&](int type, const void *data, size_t bytes) {
-		attributes[type] = {data, bytes};
-	});
-	return attributes;
-}
-
-template <typename Number>
-std::optional<Number> number_at(const Attributes &attributes, int type)
-{
-	const auto found = attributes.find(type);
-	if (found == attributes.end() || found->second.length < sizeof(Number))
-		return std::nullopt;
-	Number value;
-	std::memcpy(&value, found->second.data, sizeof(value));
-	return value;
-}
-
-std::optional<uint16_t> port_at(const Attributes &attributes, int type)
-{
-	const auto port = number_at<uint16_t>(attributes, type);
-	return port ? std::optional<uint16_t>(ntohs(*port)) : std::nullopt;
-}
-
-Address mapped(const void *data, size_t length)
-{
-	Address address = {};
-	if (length == sizeof(in6_addr)) {
-		std::memcpy(address.data(), data, length);
-	} else {
-		address[10] = address[11] = 0xff;
-		std::memcpy(address.data() + 12, data, sizeof(in_addr));
-	}
-	return address;
-}
-
-// An address of zeros is any, as if it were absent.
-std::optional<Address> address_at(const Attributes &attributes, int type)
-{
-	const auto found = attributes.find(type);
-	if (found == attributes.end())
-		return std::nullopt;
-	const auto [data, length] = found->second;
-	if (length != sizeof(in_addr) && length != sizeof(in6_addr))
-		return std::nullopt;
-	const Address address = mapped(data, length);
-	return address == mapped(std::vector<char>(length).data(), length) ? std::nullopt : std::optional(address);
-}
-
-std::string text_at(const Attributes &attributes, int type)
-{
-	const auto found = attributes.find(type);
-	return found == attributes.end() ? "" : text(found->second.data, found->second.length);
-}
 
 struct Device {
 	Tunnel tunnel; // kind and index
@@ -186,75 +121,6 @@ void add_ip_in_ip(Found &found, Device &device)
 	found.push_back(tunnel);
 	add_encapsulation(found, device, IFLA_IPTUN_ENCAP_TYPE);
 }
-
-// Requests to a family of generic netlink, whose number is found by its name.
-class GenericFamily
-{
-      public:
-	// Without the family (its module is not loaded) every dump is empty.
-	explicit GenericFamily(const char *name) : name_(name), socket_(open_netlink(NETLINK_GENERIC))
-	{
-		try {
-			ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, NLM_F_ACK, text_attribute(CTRL_ATTR_FAMILY_NAME, name),
-			    [&](const Attributes &attributes) {
-				    id_ = number_at<uint16_t>(attributes, CTRL_ATTR_FAMILY_ID).value_or(0);
-			    });
-		} catch (const Failure &failure) {
-			if (failure.error_number != ENOENT)
-				throw;
-		}
-	}
-
-	// Throws Failure, with EPERM where the process may not ask.
-	template <typename Visit>
-	void dump(uint8_t command, const std::vector<char> &attribute, Visit visit)
-	{
-		if (id_)
-			ask(id_, command, NLM_F_DUMP, attribute, visit);
-	}
-
-	static std::vector<char> attribute(uint16_t type, const void *data, size_t bytes)
-	{
-		std::vector<char> attribute(NLA_HDRLEN + NLA_ALIGN(bytes));
-		const nlattr header = {.nla_len = static_cast<uint16_t>(NLA_HDRLEN + bytes), .nla_type = type};
-		std::memcpy(attribute.data(), &header, sizeof(header));
-		std::memcpy(attribute.data() + NLA_HDRLEN, data, bytes);
-		return attribute;
-	}
-
-      private:
-	static std::vector<char> text_attribute(uint16_t type, const char *value)
-	{
-		return attribute(type, value, std::strlen(value) + 1);
-	}
-
-	template <typename Visit>
-	void ask(uint16_t family, uint8_t command, uint16_t flags, const std::vector<char> &attribute, Visit visit)
-	{
-		struct {
-			nlmsghdr header;
-			genlmsghdr generic;
-		} head = {};
-		head.header.nlmsg_len = static_cast<uint32_t>(sizeof(head) + attribute.size());
-		head.header.nlmsg_type = family;
-		head.header.nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
-		head.generic.cmd = command;
-		head.generic.version = 1;
-		std::vector<char> request(sizeof(head) + attribute.size());
-		std::memcpy(request.data(), &head, sizeof(head));
-		if (!attribute.empty())
-			std::memcpy(request.data() + sizeof(head), attribute.data(), attribute.size());
-		ask_netlink(socket_.get(), request.data(), request.size(), "netlink " + name_,
-			    [&](const nlmsghdr *message) {
-				    const auto *first = static_cast<const char *>(NLMSG_DATA(message)) + GENL_HDRLEN;
-				    visit(attributes_of(first, NLMSG_PAYLOAD(message, GENL_HDRLEN)));
-			    });
-	}
-
-	std::string name_;
-	FileDescriptor socket_;
-	uint16_t id_ = 0;
-};
 
 // Peers' addresses change as they roam, so only the port at this end tells.
 void add_wireguard(Found &found, Device &device)

@@ -1,4 +1,8 @@
-/** The keys of `ebpf_network`: their formats, defaults and docs. Names are those of Beyla. */
+/**
+ * The keys of `ebpf_network`: their formats, defaults and docs. Names are those of Beyla.
+ *
+ * long: it is one list, and grows by an entry with each key.
+ */
 
 import { isIP } from 'node:net';
 import { duration, nonNegativeInteger, oneOf, positiveInteger, stringList } from '../../core/config/formats.ts';
@@ -256,3 +260,6 @@ export function countedProtocols({ protocols, exclude_protocols }: EbpfNetworkCo
   if (exclude_protocols.length === 0) return undefined;
   return protocolNames.map((_, number) => number).filter((number) => !exclude_protocols.includes(number));
 }
+
+/** One packet in this many. */
+export const samplingOf = ({ sampling }: EbpfNetworkConfig) => Math.max(1, sampling);

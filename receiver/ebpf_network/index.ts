@@ -18,7 +18,7 @@ import {
 } from '../../native/index.ts';
 import { addressTowards, findAgentAddress } from './agent-address.ts';
 import { type Collector, type CollectorOptions, createCollector } from './collect.ts';
-import { countedProtocols, type EbpfNetworkConfig, elsewhere, schema } from './config.ts';
+import { countedProtocols, type EbpfNetworkConfig, elsewhere, samplingOf, schema } from './config.ts';
 import { createCoverage, type InterfaceBytes, readInterfaceBytes } from './coverage.ts';
 import { createFollower, type Follower } from './follow.ts';
 import { InterfaceNames } from './interface-names.ts';
@@ -166,8 +166,6 @@ async function startCounting(
     throw error;
   }
 }
-
-const samplingOf = ({ sampling }: EbpfNetworkConfig) => Math.max(1, sampling);
 
 function watchWith(config: EbpfNetworkConfig, source: Kernel, look: (gone: Iterable<number>) => void): InterfaceWatch {
   if (config.listen_interfaces === 'poll') return source.pollInterfaces(config.listen_poll_period, () => look([]));

@@ -60,6 +60,9 @@ const inTableOf = ({ rows, leaving }: Account) => total([rows, ...Object.values(
 const seenOf = (account: Account) =>
   total([account.exported, inTableOf(account), filteredOf(account), account.sampled, lostOf(account)]);
 
+/** Shown from the start, as those that the kernel notes. */
+const leftOutOfRows = (): Record<string, Amount> => ({ self: nothing, tunnel: nothing });
+
 export function createLedger({ receiver, metrics, interfaceNames }: LedgerOptions): Ledger {
   const accounts = new Map<string, Account>();
   /** What the kernel had noted of each key and direction. */
@@ -73,7 +76,15 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
     const known = accounts.get(key);
     if (known !== undefined) return known;
     const labels = { receiver, interface: name, direction };
-    const account = { labels, exported: nothing, rows: nothing, leaving: {}, filtered: {}, sampled: nothing, lost: {} };
+    const account = {
+      labels,
+      exported: nothing,
+      rows: nothing,
+      leaving: {},
+      filtered: leftOutOfRows(),
+      sampled: nothing,
+      lost: {},
+    };
     accounts.set(key, account);
     return account;
   };

@@ -152,10 +152,14 @@ test.serial('what was seen is what the interface counted, and every part of it i
     'eth0 egress': acknowledgements,
   });
   t.deepEqual(placesOf('filtered_packets_total'), {
+    'eth0 ingress self': 0,
+    'eth0 ingress tunnel': 0,
     'eth0 ingress protocol': udp.request.segments + icmp.request.segments,
     'eth0 ingress not_ip': 5,
     'eth0 ingress counted_elsewhere': 0,
     'eth0 ingress direction': 0,
+    'eth0 egress self': 0,
+    'eth0 egress tunnel': 0,
     'eth0 egress protocol': icmp.response.segments,
     'eth0 egress not_ip': 0,
     'eth0 egress counted_elsewhere': 0,

@@ -2,6 +2,8 @@
  * A VXLAN between two nodes, each with pods on a bridge, and an agent on one of them that counts in all three modes at
  * once. The wire between the nodes is quiet and sends nothing but what carries the tunnel, so its own counters say how
  * much that is.
+ *
+ * long: the two nodes, the traffic between them and what each mode counts of it belong together.
  */
 
 import { isDeepStrictEqual } from 'node:util';

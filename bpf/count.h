@@ -19,18 +19,15 @@ static __always_inline int sampled_out(void)
 	return (__u64)bpf_get_prandom_u32() * settings.sampling >> 32 != 0;
 }
 
-/* A packet that was counted on entry leaves, through a tunnel or not. What fits nowhere is not followed. */
-static __noinline int forward(struct __sk_buff *skb, const struct packet *packet, __u32 parsed)
+/* A packet that was counted on entry leaves. Where it leaves through a tunnel, that is put down by flow, if it fits. */
+static __noinline int forward(struct __sk_buff *skb, const struct packet *packet)
 {
-	if (settings.follow_into_tunnels && parsed) {
-		struct device *device = find_device(skb->ifindex);
-		struct packet into = *packet;
+	struct device *device = find_device(skb->ifindex);
+	struct packet into = *packet;
 
-		into.key.direction |= FLOW_INTO_TUNNEL;
-		if (device && device->counted & DEVICE_TUNNEL && add_to_overflow(&into))
-			return 0;
-	}
-	note(skb, packet, FILTERED_COUNTED_ELSEWHERE);
+	into.key.direction |= FLOW_INTO_TUNNEL;
+	if (!device || !(device->counted & DEVICE_TUNNEL) || !add_to_overflow(&into))
+		note(skb, packet, FILTERED_COUNTED_ELSEWHERE);
 	return 0;
 }
 
@@ -42,9 +39,13 @@ static __always_inline void decide(struct __sk_buff *skb, __u32 direction, enum 
 				   const struct packet *packet)
 {
 	if (direction == FLOW_EGRESS && counted_on_entry(skb)) {
-		/* A copy, so that the packet itself need not be in memory. */
-		struct packet copy = *packet;
-		forward(skb, &copy, result == PARSED);
+		if (settings.follow_into_tunnels && result == PARSED) {
+			/* A copy, so that the packet itself need not be in memory. */
+			struct packet copy = *packet;
+			forward(skb, &copy);
+		} else {
+			note(skb, packet, FILTERED_COUNTED_ELSEWHERE);
+		}
 		return;
 	}
 	if (result == PARSE_NOT_IP) {

@@ -19,18 +19,14 @@ namespace weir
 class GenericFamily
 {
       public:
-	// Without the family (its module is not loaded) every dump is empty.
+	// Without the family (its module is not loaded) every dump is empty. To ask for it by name would load the
+	// module.
 	explicit GenericFamily(const char *name) : name_(name), socket_(open_netlink(NETLINK_GENERIC))
 	{
-		try {
-			ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, NLM_F_ACK, text_attribute(CTRL_ATTR_FAMILY_NAME, name),
-			    [&](const Attributes &attributes) {
-				    id_ = number_at<uint16_t>(attributes, CTRL_ATTR_FAMILY_ID).value_or(0);
-			    });
-		} catch (const Failure &failure) {
-			if (failure.error_number != ENOENT)
-				throw;
-		}
+		ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, NLM_F_DUMP, {}, [&](const Attributes &attributes) {
+			if (text_at(attributes, CTRL_ATTR_FAMILY_NAME) == name_)
+				id_ = number_at<uint16_t>(attributes, CTRL_ATTR_FAMILY_ID).value_or(0);
+		});
 	}
 
 	// Throws Failure, with EPERM where the process may not ask.
@@ -51,11 +47,6 @@ class GenericFamily
 	}
 
       private:
-	static std::vector<char> text_attribute(uint16_t type, const char *value)
-	{
-		return attribute(type, value, std::strlen(value) + 1);
-	}
-
 	template <typename Visit>
 	void ask(uint16_t family, uint8_t command, uint16_t flags, const std::vector<char> &attribute, Visit visit)
 	{

@@ -17,9 +17,20 @@ export interface TunnelFollowerOptions {
 export function createTunnelFollower({ table, listTunnels, logger }: TunnelFollowerOptions): TunnelFollower {
   const warned = new Set<string>();
   let known = '';
+  const list = (): ListedTunnels | undefined => {
+    try {
+      return listTunnels();
+    } catch (error) {
+      if (!warned.has('')) logger.warn('Cannot list tunnels: what carries one may count as a plain flow.', { error });
+      warned.add('');
+      return undefined;
+    }
+  };
   return {
     look() {
-      const { tunnels, addresses, unreadable } = listTunnels();
+      const listed = list();
+      if (listed === undefined) return;
+      const { tunnels, addresses, unreadable } = listed;
       table.setTunnels({ tunnels, addresses });
       for (const name of unreadable) {
         if (warned.has(name)) continue;

@@ -7,13 +7,14 @@
 namespace weir
 {
 
-FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows, uint32_t sampling,
-		       TunnelMode tunnel_mode)
-    : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots), idle_windows_(idle_windows),
-      sampling_(sampling), control_(object.map_descriptor(".data.control"), 1, ".data.control"),
+FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, const ReadOptions &options, NodeSockets sockets)
+    : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots),
+      idle_windows_(options.idle_windows), sampling_(options.sampling),
+      control_(object.map_descriptor(".data.control"), 1, ".data.control"),
       overflow_(object.map_descriptor("overflow_0"), object.map_descriptor("overflow_1")),
-      openings_(object.map_descriptor("flow_cold"), control_->mask), identifier_(openings_, tunnel_mode),
-      follows_into_tunnels_(tunnel_mode == TunnelMode::outer)
+      openings_(object.map_descriptor("flow_cold"), control_->mask),
+      identifier_(openings_, Roles(openings_, std::move(sockets), options.guess_ports), options.tunnel_mode),
+      follows_into_tunnels_(options.tunnel_mode == TunnelMode::outer)
 {
 	follow_mask();
 }
@@ -48,11 +49,11 @@ size_t FlowReader::row_bound() const
 	       drained_flows_.load(std::memory_order_relaxed);
 }
 
-Window FlowReader::collect(const Columns &columns)
+Window FlowReader::collect(const Columns &columns, const std::optional<OwnConnections> &own)
 {
 	forget_window();
 	try {
-		return read_window(columns);
+		return read_window(columns, own);
 	} catch (...) {
 		// Rows that nobody got must not be committed.
 		forget_window();
@@ -70,7 +71,7 @@ void FlowReader::forget_window()
 	drained_flows_.store(overflow_flows_.size(), std::memory_order_relaxed);
 }
 
-Window FlowReader::read_window(const Columns &columns)
+Window FlowReader::read_window(const Columns &columns, const std::optional<OwnConnections> &own)
 {
 	const auto start = std::chrono::steady_clock::now();
 	Window window;
@@ -87,7 +88,7 @@ Window FlowReader::read_window(const Columns &columns)
 	follow_mask();
 	scan(columns, window);
 	take_overflow(columns, window);
-	add_new_flows(columns, window);
+	add_new_flows(columns, own, window);
 	openings_.unmap();
 	window.slots = static_cast<uint32_t>(slots_.size());
 	window.used_slots = __atomic_load_n(&control_->used, __ATOMIC_RELAXED);
@@ -156,13 +157,14 @@ void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index,
 		known.endpoint_epoch = endpoint_epoch_;
 	}
 	const flow_amount amount = {.bytes = total.bytes - known.bytes, .packets = total.packets - known.packets};
+	const size_t rows_before = window.rows;
 	window.add(columns, key,
 		   {.src = known.src,
 		    .dst = known.dst,
 		    .identity = known.identity,
 		    .amount = amount,
 		    .inside = forwarded_.inside(key, amount)});
-	pending_.push_back({.index = index, .total = total});
+	pending_.push_back({.index = index, .total = total, .has_row = window.rows > rows_before});
 }
 
 // What was drained is kept until it is committed, and is new with each collect.
@@ -178,11 +180,17 @@ void FlowReader::take_overflow(const Columns &columns, Window &window)
 	}
 }
 
-void FlowReader::add_new_flows(const Columns &columns, Window &window)
+void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window)
 {
-	identifier_.identify(slots_, new_flows_);
+	if (identifier_.identify(slots_, own, new_flows_))
+		correct_identities(columns);
+	if (const auto &failure = identifier_.roles().sockets_failure())
+		window.sockets_failure = failure->what();
 	for (const NewFlow &flow : new_flows_) {
 		if (flow.slot != no_slot) {
+			// A read that failed may have left one.
+			identifier_.roles().release(known_[flow.slot].identity);
+			identifier_.roles().keep(flow.identity);
 			known_[flow.slot].identity = flow.identity;
 			add_row(columns, window, flow.slot, flow.total);
 			continue;
@@ -195,6 +203,23 @@ void FlowReader::add_new_flows(const Columns &columns, Window &window)
 			    .inside = forwarded_.inside(flow.key, flow.total)});
 	}
 	new_flows_.clear();
+}
+
+// Of all that is known, and of the rows that were written before the new flows were looked at: one for each pending
+// slot that has one.
+void FlowReader::correct_identities(const Columns &columns)
+{
+	for (Known &known : known_)
+		identifier_.roles().follow(known.identity);
+	size_t row = 0;
+	for (const Pending &pending : pending_) {
+		const Identity &identity = known_[pending.index].identity;
+		if (!pending.has_row)
+			continue;
+		columns.initiator[row] = identity.initiator;
+		columns.guessed[row] = identity.guessed;
+		row++;
+	}
 }
 
 void FlowReader::new_endpoint_epoch()

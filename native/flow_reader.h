@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "../bpf/flow.h"
@@ -28,15 +29,21 @@ inline uint64_t load_counter(const __u64 &counter)
 	return __atomic_load_n(&counter, __ATOMIC_RELAXED);
 }
 
+struct ReadOptions {
+	uint32_t idle_windows;
+	bool guess_ports;
+	uint32_t sampling; // one packet in this many was counted: rows are scaled by it, and sums are not
+	TunnelMode tunnel_mode;
+};
+
 class FlowReader
 {
       public:
-	// One packet in `sampling` was counted: rows are scaled by it, and sums are not.
-	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows, uint32_t sampling,
-		   TunnelMode tunnel_mode);
+	FlowReader(const BpfObject &object, uint32_t max_slots, const ReadOptions &options, NodeSockets sockets);
 
-	// After a Failure there is nothing to commit, and the next collect has all of it.
-	Window collect(const Columns &columns);
+	// own: the connections of this process, to be left out. After a Failure there is nothing to commit, and the
+	// next collect has all of it.
+	Window collect(const Columns &columns, const std::optional<OwnConnections> &own);
 	// Returns how many slots were freed. After a Failure the rows are committed all the same.
 	size_t commit();
 	void new_endpoint_epoch();
@@ -61,17 +68,19 @@ class FlowReader
 	struct Pending {
 		uint32_t index;
 		flow_amount total;
+		bool has_row;
 	};
 
 	void follow_mask();
-	Window read_window(const Columns &columns);
+	Window read_window(const Columns &columns, const std::optional<OwnConnections> &own);
 	void forget_window();
 	void take_snapshot();
 	flow_amount total_of(uint32_t index) const;
 	void scan(const Columns &columns, Window &window);
 	void add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total);
 	void take_overflow(const Columns &columns, Window &window);
-	void add_new_flows(const Columns &columns, Window &window);
+	void add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window);
+	void correct_identities(const Columns &columns);
 	bool crowded() const;
 	uint32_t idle_limit() const;
 	bool may_free(uint32_t index);

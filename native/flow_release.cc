@@ -77,6 +77,7 @@ bool FlowReader::free_slot(uint32_t index)
 	flow_slot &slot = slots_[index];
 	if (load_counter(slot.bytes) != known_[index].bytes || load_counter(slot.packets) != known_[index].packets)
 		return false;
+	identifier_.roles().release(known_[index].identity);
 	known_[index] = {};
 	__atomic_store_n(&slot.bytes, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot.packets, 0, __ATOMIC_RELAXED);

@@ -10,6 +10,8 @@
 #include "../bpf/flow.h"
 #include "file_descriptor.h"
 #include "openings.h"
+#include "own_connections.h"
+#include "roles.h"
 #include "tunnels.h"
 
 namespace weir
@@ -21,7 +23,10 @@ enum disposition : uint8_t { LEAVES, LEFT_OUT_SELF, LEFT_OUT_TUNNEL, LEFT_OUT_EL
 struct Identity {
 	weir::initiator initiator = INITIATOR_UNKNOWN;
 	weir::disposition disposition = LEAVES;
-	uint8_t tunnel = 0; // kind code of the tunnel that these packets carry
+	bool guessed = false;	      // the initiator, by the ports
+	bool source_is_lower = false; // of the connection's two ends
+	uint32_t connection = 0;      // as Conversations numbers them; 0: none
+	uint8_t tunnel = 0;	      // kind code of the tunnel that these packets carry
 };
 
 // Which of the two packets of a tunnel leaves as a flow: the one inside, or the one that carries it.
@@ -35,14 +40,26 @@ struct NewFlow {
 	uint32_t slot;
 	flow_amount total; // since the slot was opened
 	Identity identity = {};
+	bool is_early = false; // nobody can tell yet what it is: it stays in the table until the next read
 };
 
 class Identifier
 {
       public:
-	Identifier(Openings &openings, TunnelMode tunnel_mode) : openings_(openings), tunnel_mode_(tunnel_mode) {}
+	Identifier(Openings &openings, Roles roles, TunnelMode tunnel_mode)
+	    : openings_(openings), roles_(std::move(roles)), tunnel_mode_(tunnel_mode)
+	{
+	}
 
-	void identify(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows);
+	// own: undefined where the agent's own connections leave as any other.
+	// Returns whether flows that are not new have another identity now: roles().follow() tells.
+	bool identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own,
+		      std::vector<NewFlow> &flows);
+
+	Roles &roles()
+	{
+		return roles_;
+	}
 
 	void set_tunnels(TunnelList list)
 	{
@@ -56,7 +73,10 @@ class Identifier
 	}
 
       private:
+	void find_own(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow);
+
 	Openings &openings_;
+	Roles roles_;
 	TunnelMode tunnel_mode_;
 	Tunnels tunnels_;
 };

@@ -2,41 +2,13 @@
 // The JavaScript object over one loaded BPF object: hooks, devices, reader. Arguments were checked in index.ts.
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <mutex>
-#include <string>
-#include <vector>
 
-#include "device_table.h"
-#include "flow_reader.h"
-#include "hooks.h"
 #include "javascript.h"
-#include "loader.h"
+#include "loaded.h"
 
 namespace weir
 {
-
-// What is loaded; shared with work that is under way, so that closing never pulls it away.
-struct Loaded {
-	Loaded(const LoadOptions &options, uint32_t idle_windows, TrafficControl traffic_control,
-	       TunnelMode tunnel_mode)
-	    : object(options), reader(object, options.max_slots, idle_windows, options.sampling, tunnel_mode),
-	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger")),
-	      hooks(make_hooks(object, options, traffic_control))
-	{
-	}
-	// Returns what sees packets first.
-	std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction,
-					bool frames_start_at_ip);
-	void detach(uint32_t ifindex, flow_direction direction);
-
-	BpfObject object;
-	FlowReader reader;
-	DeviceTable devices;
-	std::mutex hooks_mutex;
-	std::unique_ptr<Hooks> hooks;
-};
 
 class KernelTable : public Napi::ObjectWrap<KernelTable>
 {

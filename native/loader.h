@@ -22,13 +22,15 @@ struct LoadOptions {
 	uint32_t sampling = 1; // one packet in this many
 	bool follow_into_tunnels = false;
 	bool socket_filter = false; // loads the program of packet sockets, not those of interfaces
+	uint32_t index_base = 0;    // flow_settings
 };
 
 class BpfObject
 {
       public:
 	// Throws Failure; when the verifier refuses, detail holds its last lines and the path of the whole log.
-	explicit BpfObject(const LoadOptions &options);
+	// `shared` has the maps that this one counts into, in place of its own.
+	explicit BpfObject(const LoadOptions &options, const BpfObject *shared = nullptr);
 
 	int map_descriptor(const char *name) const;
 	int program_descriptor(const char *name) const;

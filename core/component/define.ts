@@ -6,6 +6,7 @@
 import type { ConfigSchema } from '../config/schema.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
+import type { TimeWindow } from '../table/resource.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
@@ -42,16 +43,24 @@ export interface Consumer {
   waitForRoom(signal: AbortSignal): Promise<void>;
   /**
    * Runs every pipeline of this receiver over the table, to the queues of the exporters. Synchronous. Throws only when
-   * a processor failed in every pipeline: then the table is lost, and the receiver says so in its ledger.
+   * a processor failed in every pipeline: then the table is lost, and the receiver says so in its ledger. Returns the
+   * places of the rows that every pipeline filtered, each once; a pipeline that failed has no say. Undefined: none.
    */
-  consume(table: FlowTable): void;
+  consume(table: FlowTable): Uint32Array | undefined;
 }
 
 export type Receiver = Lifecycle;
 
+/** Rows that a processor left out on purpose, for the ledger; `places` and `window` are those of their table. */
+export interface FilteredRows {
+  readonly kind: 'filtered';
+  readonly window: TimeWindow;
+  readonly places: Uint32Array;
+}
+
 /** A processor handles flow tables, metric tables, or both; what it does not handle passes by unchanged. */
 export interface Processor extends Lifecycle {
-  flows?(table: FlowTable): readonly (FlowTable | MetricTable)[];
+  flows?(table: FlowTable): readonly (FlowTable | MetricTable | FilteredRows)[];
   /** All metric tables of one window at once. */
   metrics?(tables: readonly MetricTable[]): readonly MetricTable[];
 }
@@ -94,12 +103,14 @@ export interface ReceiverDefinition<Config> extends Definition<Config> {
   create(config: Config, host: Host, consumer: Consumer): Receiver;
 }
 
+export type TableKind = 'flows' | 'metrics' | 'both';
+
 export interface ProcessorDefinition<Config> extends Definition<Config> {
   /** Attributes that must be filled by what stands before it. */
   readonly needs: readonly string[];
   readonly adds: readonly string[];
-  /** Which kind of table it works on: checked against the order of the pipeline. */
-  readonly consumes: 'flows' | 'metrics' | 'both';
+  /** Which kind of table it works on, perhaps by its configuration: checked against the order of the pipeline. */
+  readonly consumes: TableKind | ((config: Config) => TableKind);
   /** What leaves it; attribute_select turns flows into metrics. */
   readonly produces: 'flows' | 'metrics' | 'same';
   create(config: Config, host: Host): Processor;

@@ -5,8 +5,8 @@ import { allAttributes } from './metrics-of-flows.ts';
 import { valuesOf } from './testing.ts';
 import { tunnelKinds } from './tunnel-kinds.ts';
 
-/** src, dst, srcPort, dstPort, transport, direction, iface, initiator, tunnel */
-type Row = readonly [number, number, number, number, number, number, number, number, number?];
+/** src, dst, srcPort, dstPort, transport, direction, iface, initiator, guessed, tunnel (absent: 0) */
+type Row = readonly [number, number, number, number, number, number, number, number, number?, number?];
 
 function rawFlows(rows: readonly Row[]): RawFlows {
   const column = (at: number) => rows.map((row) => row[at] ?? 0);
@@ -19,7 +19,8 @@ function rawFlows(rows: readonly Row[]): RawFlows {
     direction: Uint8Array.from(column(5)),
     iface: Uint16Array.from(column(6)),
     initiator: Uint8Array.from(column(7)),
-    tunnel: Uint8Array.from(column(8)),
+    guessed: Uint8Array.from(column(8)),
+    tunnel: Uint8Array.from(column(9)),
     bytes: new Float64Array(rows.length).fill(100),
     packets: new Float64Array(rows.length).fill(1),
   };
@@ -48,7 +49,7 @@ function inputOf(rows: readonly Row[], overrides: Partial<FlowTableInput> = {}):
 
 test('a row has its addresses, ports, transport, role, interface and the agent', (t) => {
   const table = createFlowTables()(
-    inputOf([[0, 1, 40000, 443, 6, 1, 2, 1, tunnelKinds.indexOf('geneve')]], { sampling: 50 }),
+    inputOf([[0, 1, 40000, 443, 6, 1, 2, 1, 0, tunnelKinds.indexOf('geneve')]], { sampling: 50 }),
   );
   t.deepEqual(
     flowAttributes.map((attribute) => [attribute, valuesOf(table, attribute)[0]]),
@@ -64,6 +65,7 @@ test('a row has its addresses, ports, transport, role, interface and the agent',
       ['transport', 'TCP'],
       ['network.type', 'ipv4'],
       ['direction', 'request'],
+      ['direction.guessed', undefined],
       ['iface', 'eth0'],
       ['iface.direction', 'egress'],
       ['beyla.ip', '192.0.2.1'],

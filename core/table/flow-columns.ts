@@ -26,6 +26,8 @@ export interface RawFlows {
   readonly iface: Uint16Array;
   /** Who opened the connection: 0 unknown, 1 the source, 2 the destination. */
   readonly initiator: Uint8Array;
+  /** 1: that was told by the ports. */
+  readonly guessed: Uint8Array;
   /** Position in tunnelKinds. */
   readonly tunnel: Uint8Array;
   readonly bytes: Float64Array;
@@ -33,7 +35,10 @@ export interface RawFlows {
 }
 
 export interface FlowTableInput
-  extends Pick<FlowTable, 'rows' | 'window' | 'resource' | 'scope' | 'metricNames' | 'everyInterface' | 'carriers'> {
+  extends Pick<
+    FlowTable,
+    'rows' | 'window' | 'resource' | 'scope' | 'metricNames' | 'features' | 'everyInterface' | 'carriers'
+  > {
   readonly flows: RawFlows;
   readonly endpoints: EndpointDimension;
   /** By the lower 16 bits of the interface index. */
@@ -57,6 +62,7 @@ export const flowAttributes = [
   'transport',
   'network.type',
   'direction',
+  'direction.guessed',
   'iface',
   'iface.direction',
   'beyla.ip',
@@ -65,6 +71,7 @@ export const flowAttributes = [
 ] as const;
 
 const roles = listDictionary(['unknown', 'request', 'response']);
+const trueOrAbsent = listDictionary([undefined, true]);
 const ifaceDirections = listDictionary(['ingress', 'egress']);
 const INITIATOR_SOURCE = 1;
 const INITIATOR_DESTINATION = 2;
@@ -101,6 +108,7 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
       { attribute: 'transport', rows: view(flows.transport), dictionary: protocols },
       { attribute: 'network.type', rows: src, through: networkTypes.codes, dictionary: networkTypes.dictionary },
       { attribute: 'direction', rows: view(flows.initiator), dictionary: roles },
+      { attribute: 'direction.guessed', rows: view(flows.guessed), dictionary: trueOrAbsent },
       lazyColumn({ attribute: 'iface', dictionary: interfaces }, () =>
         interfacesOf(flows.iface, rows, interfaceNames, interfaces),
       ),

@@ -6,6 +6,7 @@
 import type { Consumer } from '../../core/component/define.ts';
 import { EndpointDimension } from '../../core/table/dimension.ts';
 import { createFlowTables, type FlowTableInput } from '../../core/table/flow-columns.ts';
+import { interfaceSums } from '../../core/table/interface-sums.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
 import type { Logger } from '../../core/telemetry/log.ts';
 import type { MetricRegistry } from '../../core/telemetry/metrics.ts';
@@ -29,7 +30,7 @@ export interface CollectorOptions {
   /** What every flow table of this receiver says about its origin. */
   readonly origin: Pick<
     FlowTableInput,
-    'resource' | 'scope' | 'metricNames' | 'everyInterface' | 'carriers' | 'agentAddress' | 'sampling'
+    'resource' | 'scope' | 'metricNames' | 'features' | 'everyInterface' | 'carriers' | 'agentAddress' | 'sampling'
   >;
 }
 
@@ -93,7 +94,9 @@ export function createCollector(options: CollectorOptions): Collector {
     try {
       // A copy: the table's columns may be computed when the names have changed.
       const interfaceNames = new Map(names.current);
-      consumer.consume(toFlowTable({ ...options.origin, interfaceNames, flows: columns, endpoints, rows, window }));
+      const flows = toFlowTable({ ...options.origin, interfaceNames, flows: columns, endpoints, rows, window });
+      const filtered = consumer.consume(flows);
+      if (filtered !== undefined) ledger.filtered(interfaceSums(columns, filtered), options.origin.sampling);
       ledger.exported();
     } catch (error) {
       ledger.lost('pipeline_failed');
@@ -159,6 +162,15 @@ function createReporter({ receiver, metrics, logger }: CollectorOptions) {
     help: 'Times the flow table could not be read; what it holds is read the next time.',
   });
   failures.add(0, { receiver });
+  let socketsFailure: string | undefined;
+  /** Once, until it works again. */
+  const sockets = (failure: string | undefined) => {
+    if (failure !== undefined && socketsFailure === undefined) {
+      const effect = 'The listening sockets of this host cannot be read: directions that they would tell are unknown.';
+      logger.warn(effect, { error: failure });
+    }
+    socketsFailure = failure;
+  };
   return {
     collected(collected: Collected) {
       slots.set(collected.usedSlots, { receiver, state: 'used' });
@@ -166,6 +178,7 @@ function createReporter({ receiver, metrics, logger }: CollectorOptions) {
       slots.set(collected.overflowFlows, { receiver, state: 'overflow' });
       capacity.set(collected.maxSlots, { receiver });
       scan.set(collected.scanNs / 1e9, { receiver });
+      sockets(collected.socketsFailure);
     },
     failed(error: unknown) {
       failures.add(1, { receiver });

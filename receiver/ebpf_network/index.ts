@@ -3,6 +3,7 @@
 import { networkInterfaces } from 'node:os';
 import { type Consumer, defineReceiver, type Host, type Receiver } from '../../core/component/define.ts';
 import type { WeirError } from '../../core/errors.ts';
+import { type OwnConnection, ownConnections } from '../../core/network/own-connections.ts';
 import { flowAttributes } from '../../core/table/flow-columns.ts';
 import {
   type InterfaceWatch,
@@ -11,6 +12,7 @@ import {
   listInterfaces,
   listTunnels,
   type NetworkInterface,
+  type NetworkNamespace,
   openKernelTable,
   type PacketSource,
   removeLeftFilters,
@@ -26,17 +28,17 @@ import { type InterfaceSelection, nothingLeft, selectInterfaces } from './interf
 import { createLedger, type Ledger } from './ledger.ts';
 import { agentResource, resourceSources } from './resource.ts';
 import { firstThatAttaches, sourceReason } from './source.ts';
+import { pollInterfaces, type SpaceSource, watchSpaces } from './spaces.ts';
 import { createTunnelFollower } from './tunnels.ts';
 
 /** What the receiver takes from the host; tests give their own. */
-export interface Kernel {
+export interface Kernel extends SpaceSource {
   openKernelTable: typeof openKernelTable;
-  listInterfaces(): readonly NetworkInterface[];
   listTunnels(): ListedTunnels;
   removeLeftFilters(): readonly string[];
-  watchInterfaces(onChange: (gone: Iterable<number>) => void): InterfaceWatch;
-  pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch;
-  readInterfaceBytes(): Promise<InterfaceBytes>;
+  readInterfaceBytes(namespaces: readonly NetworkNamespace[]): Promise<InterfaceBytes>;
+  /** The connections that this process opened. */
+  ownConnections(): readonly OwnConnection[];
   /** Takes the lines of the ledger at the end. */
   write(line: string): void;
 }
@@ -49,6 +51,7 @@ const kernel: Kernel = {
   watchInterfaces,
   pollInterfaces,
   readInterfaceBytes,
+  ownConnections: () => ownConnections().list(),
   write: (line) => void process.stderr.write(line),
 };
 
@@ -60,13 +63,12 @@ export default defineReceiver<EbpfNetworkConfig>({
   config: schema,
   elsewhere,
   adds: flowAttributes,
-  create: (config, host, consumer) => createReceiver(config, host, consumer, kernel),
+  create: (config, host, consumer) => {
+    // From here on they are heard of: exporters start before this receiver does.
+    ownConnections();
+    return createReceiver(config, host, consumer, kernel);
+  },
 });
-
-function pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch {
-  const timer = setInterval(onChange, periodMs).unref();
-  return { close: () => clearInterval(timer) };
-}
 
 /** What a running receiver holds. */
 interface Running {
@@ -109,9 +111,9 @@ async function startCounting(
   };
   let follower: Follower | undefined;
   // Before the first list, so that nothing falls between the two.
-  const watch = watchWith(config, source, (gone) => follower?.look(gone));
+  const spaces = watchSpaces(config, source, logger, (gone) => follower?.look(gone));
   try {
-    const all = source.listInterfaces();
+    const all = spaces.listInterfaces();
     const selection = selectInterfaces(all, rules);
     const origin = await originOf(config, host);
     const protocols = countedProtocols(config);
@@ -127,6 +129,8 @@ async function startCounting(
         maxFlows: config.cache_max_flows,
         sampling: samplingOf(config),
         tunnels: config.tunnels,
+        guessPorts: config.guess_ports === 'ordinal',
+        ...(config.exclude_self ? { ownConnections: source.ownConnections } : {}),
         ...(protocols === undefined ? {} : { protocols }),
       });
       try {
@@ -137,7 +141,7 @@ async function startCounting(
           rules,
           ...parts,
           tunnels: createTunnelFollower({ table, listTunnels: source.listTunnels, logger }),
-          listInterfaces: () => source.listInterfaces(),
+          listInterfaces: spaces.listInterfaces,
         });
         follower = following;
         // What changed in the meantime, it sees when it has started.
@@ -160,16 +164,11 @@ async function startCounting(
       abort.abort();
       return loop;
     };
-    return { ...counting, watch, ledger, endLoop };
+    return { ...counting, watch: spaces, ledger, endLoop };
   } catch (error) {
-    watch.close();
+    spaces.close();
     throw error;
   }
-}
-
-function watchWith(config: EbpfNetworkConfig, source: Kernel, look: (gone: Iterable<number>) => void): InterfaceWatch {
-  if (config.listen_interfaces === 'poll') return source.pollInterfaces(config.listen_poll_period, () => look([]));
-  return source.watchInterfaces(look);
 }
 
 /** Says what is counted, by which source and why, and what is not. */
@@ -214,6 +213,7 @@ async function originOf(config: EbpfNetworkConfig, { id, logger, build }: Host):
     resource: agentResource(await resourceSources(id), logger),
     scope: { name: build.command, version: build.version },
     metricNames: config.metric_names,
+    features: config.features,
     everyInterface: config.deduper === 'none',
     carriers: config.tunnels !== 'inner',
     agentAddress,

@@ -34,6 +34,7 @@ export class FakeKernelTable implements KernelTable {
   readonly failures = new Map<'attach' | 'collect' | 'commit' | 'settle', Error>();
   ledger: LedgerRow[] = [];
   tunnels: TunnelList['tunnels'] = [];
+  socketsFailure: string | undefined;
   /** Rows that a collect writes at most. */
   rowLimit = Number.POSITIVE_INFINITY;
   /** Runs while a collect is under way. */
@@ -109,6 +110,7 @@ export class FakeKernelTable implements KernelTable {
       maxSlots: 262_144,
       overflowFlows: 0,
       scanNs: 1_000_000,
+      ...(this.socketsFailure === undefined ? {} : { socketsFailure: this.socketsFailure }),
     };
   }
 
@@ -191,6 +193,8 @@ export function createFakeClock(): FakeClock {
 }
 
 export interface FakeConsumer extends Consumer {
+  /** Places of the rows of each table that count as filtered. */
+  filtered: Uint32Array | undefined;
   readonly tables: FlowTable[];
   /** Thrown by every consume while set. */
   failure: Error | undefined;
@@ -206,6 +210,7 @@ export function createFakeConsumer(): FakeConsumer {
   return {
     tables: [],
     failure: undefined,
+    filtered: undefined,
     hasRoom: () => room,
     waitForRoom: (signal) =>
       new Promise((resolve) => {
@@ -219,6 +224,7 @@ export function createFakeConsumer(): FakeConsumer {
     consume(table) {
       if (this.failure !== undefined) throw this.failure;
       this.tables.push(table);
+      return this.filtered;
     },
     setRoom(value) {
       room = value;

@@ -3,6 +3,7 @@
  * every scrape, because the figures of one collect change together and are published together.
  */
 
+import type { InterfaceSum } from '../../core/table/interface-sums.ts';
 import type { Counter, Gauge, Labels, MetricRegistry } from '../../core/telemetry/metrics.ts';
 import type { Amount, Collected, HookDirection, LedgerRow } from '../../native/index.ts';
 
@@ -14,6 +15,11 @@ export interface Ledger {
   show(iface: number, direction: HookDirection): void;
   /** What a collect found; it is in the table until the next call says what became of it. */
   collected(collected: Collected): void;
+  /**
+   * Of the rows of the last collect, which are scaled by `sampling`: every pipeline filtered these. To be said before what
+   * became of the others.
+   */
+  filtered(sums: readonly InterfaceSum[], sampling: number): void;
   /** A pipeline took the rows of the last collect. */
   exported(): void;
   /** The rows of the last collect are gone. */
@@ -118,6 +124,14 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
         const account = accountOf(iface, direction);
         if (leftOut === undefined) account.rows = add(account.rows, amount);
         else addGrowth(account.leaving, { [leftOut]: amount });
+      }
+    },
+    filtered(sums, sampling) {
+      for (const { iface, direction, ...scaled } of sums) {
+        const account = accountOf(iface, direction);
+        const amount = { bytes: scaled.bytes / sampling, packets: scaled.packets / sampling };
+        account.rows = growth(account.rows, amount);
+        addGrowth(account.leaving, { rule: amount });
       }
     },
     exported: () =>

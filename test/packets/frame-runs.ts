@@ -15,6 +15,7 @@ import { progTestRun, type TestRun } from '../support/native.ts';
 
 export const TCP = 6;
 export const UDP = 17;
+export const UDPLITE = 136;
 export const ICMP = 1;
 export const ICMPV6 = 58;
 export const SYN = 0x02;
@@ -107,7 +108,8 @@ export const v4Row = (fields: Partial<Row>): Row => ({
   dstPort: 0,
   transport: TCP,
   direction: 'ingress',
-  initiator: 0,
+  // The sender of the first datagram is the client.
+  initiator: fields.transport === UDP || fields.transport === UDPLITE ? Number((fields.srcPort ?? 0) > 0) : 0,
   tunnel: '',
   bytes: 0,
   packets: 1,

@@ -1,10 +1,11 @@
 /**
  * A real OTLP server for tests, gRPC and HTTP: keeps every point it accepts and answers as it is told. As a program,
- * `node test/support/otlp-sink.ts --grpc 0.0.0.0:4317 --http 0.0.0.0:4318 --out points.jsonl [--refuse-while FILE]`,
+ * `node test/support/otlp-sink.ts --grpc 0.0.0.0:4317 --http 0.0.0.0:4318 --out points.jsonl [--refuse-while FILE] [--key FILE
+ * --cert FILE]`,
  * it appends points as JSON lines before it answers, and refuses with UNAVAILABLE or 503 for as long as FILE exists.
  */
 
-import { appendFileSync, existsSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -207,14 +208,19 @@ async function main(): Promise<void> {
       http: { type: 'string' },
       out: { type: 'string' },
       'refuse-while': { type: 'string' },
+      key: { type: 'string' },
+      cert: { type: 'string' },
     },
   });
-  const { grpc, http, out, 'refuse-while': refuseWhile } = values;
+  const { grpc, http, out, 'refuse-while': refuseWhile, key, cert } = values;
   if (out === undefined) throw new Error('--out FILE is missing');
   const asText = (_key: string, value: unknown) => (typeof value === 'bigint' ? value.toString() : value);
   const sink = await startOtlpSink({
     ...(grpc === undefined ? {} : { grpc }),
     ...(http === undefined ? {} : { http }),
+    ...(key === undefined || cert === undefined
+      ? {}
+      : { tls: { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') } }),
     onPoints: (points) => {
       appendFileSync(out, points.map((point) => `${JSON.stringify(point, asText)}\n`).join(''));
       sink.points.length = 0;

@@ -3,11 +3,12 @@
 import { execFileSync } from 'node:child_process';
 import test, { type ExecutionContext } from 'ava';
 import { LOOPBACK, ledgerOf, read, TCP, UDP, v4, v4Row } from '../test/packets/frame-runs.ts';
+import { lessWhenEmulated } from '../test/support/emulated.ts';
 import { concatBytes, ETHERTYPE_ARP, ethernet, tcp, udp } from '../test/support/frames.ts';
 import { enterNewNetworkNamespace, progTestRun } from '../test/support/native.ts';
 import { type KernelTable, openKernelTable } from './index.ts';
 
-const PACKETS = 1_000_000;
+const PACKETS = lessWhenEmulated(1_000_000);
 const RATIO = 10;
 /** Standard deviations of the binomial distribution: what lies beyond never happens. */
 const SIGMAS = 10;

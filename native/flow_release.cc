@@ -25,6 +25,7 @@ size_t FlowReader::commit()
 		known_[row.index].packets = row.total.packets;
 	}
 	pending_.clear();
+	forwarded_.commit();
 	overflow_flows_.erase(overflow_flows_.begin(),
 			      overflow_flows_.begin() + static_cast<std::ptrdiff_t>(overflow_written_));
 	overflow_written_ = 0;

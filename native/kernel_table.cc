@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// long: one method for each call from JavaScript.
 #include "kernel_table.h"
 
 #include <string>
@@ -6,8 +7,10 @@
 #include <vector>
 
 #include "async.h"
+#include "carrying_ports.h"
 #include "conversions.h"
 #include "grace_period.h"
+#include "tunnel_conversions.h"
 
 namespace weir
 {
@@ -29,6 +32,13 @@ TrafficControl traffic_control_of(const std::string &name)
 	return name == "tc" ? TrafficControl::clsact : TrafficControl::either;
 }
 
+TunnelMode tunnel_mode_of(const std::string &name)
+{
+	if (name == "inner")
+		return TunnelMode::inner;
+	return name == "outer" ? TunnelMode::outer : TunnelMode::both;
+}
+
 } // namespace
 
 void KernelTable::define(Napi::Env env)
@@ -46,6 +56,7 @@ void KernelTable::define(Napi::Env env)
 			    InstanceMethod<&KernelTable::row_bound>("rowBound"),
 			    InstanceMethod<&KernelTable::collect>("collect"),
 			    InstanceMethod<&KernelTable::commit>("commit"),
+			    InstanceMethod<&KernelTable::set_tunnels>("setTunnels"),
 			    InstanceMethod<&KernelTable::new_endpoint_epoch>("newEndpointEpoch"),
 			    InstanceMethod<&KernelTable::settle>("settle"),
 			    InstanceMethod<&KernelTable::close>("close"),
@@ -67,10 +78,13 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	    .max_slots = number_of(options, "maxSlots"),
 	    .initial_slots = number_of(options, "initialSlots"),
 	    .protocols = std::nullopt,
+	    .sampling = number_of(options, "sampling"),
 	    .socket_filter = options.Get("source").As<Napi::String>().Utf8Value() == "socket_filter",
 	};
 	const TrafficControl traffic_control =
 	    traffic_control_of(options.Get("trafficControl").As<Napi::String>().Utf8Value());
+	const TunnelMode tunnel_mode = tunnel_mode_of(options.Get("tunnels").As<Napi::String>().Utf8Value());
+	load.follow_into_tunnels = tunnel_mode == TunnelMode::outer;
 	if (options.Get("protocols").IsArray()) {
 		const Napi::Array protocols = options.Get("protocols").As<Napi::Array>();
 		load.protocols.emplace();
@@ -81,6 +95,8 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	const ReadOptions read = {
 	    .idle_windows = number_of(options, "idleWindows"),
 	    .guess_ports = options.Get("guessPorts").As<Napi::Boolean>(),
+	    .sampling = load.sampling,
+	    .tunnel_mode = tunnel_mode,
 	};
 	// Made here, since a socket is of the network namespace of the thread that makes it.
 	const auto sockets = std::make_shared<NodeSockets>();
@@ -197,6 +213,20 @@ Napi::Value KernelTable::commit(const Napi::CallbackInfo &info)
 	    [](Napi::Env env, size_t &freed) -> Napi::Value {
 		    return Napi::Number::New(env, static_cast<double>(freed));
 	    });
+}
+
+// setTunnels(list)
+void KernelTable::set_tunnels(const Napi::CallbackInfo &info)
+{
+	const TunnelList list = tunnel_list_of(info[0].As<Napi::Object>());
+	std::set<uint32_t> devices;
+	for (const Tunnel &tunnel : list.tunnels)
+		devices.insert(tunnel.ifindex);
+	with_errors(info.Env(), [&] {
+		publish_carrying_ports(loaded_->object.map_descriptor("carrying_ports"), list);
+		loaded_->devices.set_tunnels(devices);
+	});
+	loaded_->reader.set_tunnels(list);
 }
 
 void KernelTable::new_endpoint_epoch(const Napi::CallbackInfo &)

@@ -21,19 +21,13 @@
 namespace weir
 {
 
-struct ReadOptions {
-	uint32_t idle_windows;
-	bool guess_ports;
-};
-
 // Shared with work that is under way, so that closing never pulls it away.
 class Loaded
 {
       public:
 	Loaded(const LoadOptions &options, const ReadOptions &read, std::string namespace_object,
 	       TrafficControl traffic_control, NodeSockets sockets, std::shared_ptr<Conntrack> conntrack)
-	    : object(options), reader(object, options.max_slots, read.idle_windows, std::move(sockets),
-				      read.guess_ports, std::move(conntrack)),
+	    : object(options), reader(object, options.max_slots, read, std::move(sockets), std::move(conntrack)),
 	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger")),
 	      hooks(make_hooks(object, options, traffic_control)), options_(options),
 	      namespace_object_(std::move(namespace_object)), traffic_control_(traffic_control)

@@ -2,14 +2,14 @@
 
 import { networkInterfaces } from 'node:os';
 import { type Consumer, defineReceiver, type Host, type Receiver } from '../../core/component/define.ts';
-import type { WeirError } from '../../core/errors.ts';
 import { type OwnConnection, ownConnections } from '../../core/network/own-connections.ts';
 import { flowAttributes } from '../../core/table/flow-columns.ts';
 import {
   type InterfaceWatch,
   type KernelTable,
+  type ListedTunnels,
   listInterfaces,
-  type NetworkInterface,
+  listTunnels,
   type NetworkNamespace,
   openKernelTable,
   type PacketSource,
@@ -18,20 +18,22 @@ import {
 } from '../../native/index.ts';
 import { addressTowards, findAgentAddress } from './agent-address.ts';
 import { type Collector, type CollectorOptions, createCollector } from './collect.ts';
-import { countedProtocols, type EbpfNetworkConfig, elsewhere, schema } from './config.ts';
+import { countedProtocols, type EbpfNetworkConfig, elsewhere, samplingOf, schema } from './config.ts';
 import { createCoverage, type InterfaceBytes, readInterfaceBytes } from './coverage.ts';
 import { createFollower, type Follower } from './follow.ts';
 import { InterfaceNames } from './interface-names.ts';
-import { type InterfaceSelection, nothingLeft, selectInterfaces } from './interfaces.ts';
+import { nothingLeft, selectInterfaces } from './interfaces.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { mayAskConntrack } from './nat.ts';
 import { agentResource, resourceSources } from './resource.ts';
-import { firstThatAttaches, sourceReason } from './source.ts';
+import { firstThatAttaches, sayWhatIsCounted } from './source.ts';
 import { pollInterfaces, type SpaceSource, watchSpaces } from './spaces.ts';
+import { createTunnelFollower } from './tunnels.ts';
 
 /** What the receiver takes from the host; tests give their own. */
 export interface Kernel extends SpaceSource {
   openKernelTable: typeof openKernelTable;
+  listTunnels(): ListedTunnels;
   removeLeftFilters(): readonly string[];
   readInterfaceBytes(namespaces: readonly NetworkNamespace[]): Promise<InterfaceBytes>;
   /** The connections that this process opened. */
@@ -43,6 +45,7 @@ export interface Kernel extends SpaceSource {
 const kernel: Kernel = {
   openKernelTable,
   listInterfaces,
+  listTunnels,
   removeLeftFilters,
   watchInterfaces,
   pollInterfaces,
@@ -124,6 +127,8 @@ async function startCounting(
         source: packetSource,
         trafficControl: config.traffic_control_backend,
         maxFlows: config.cache_max_flows,
+        sampling: samplingOf(config),
+        tunnels: config.tunnels,
         guessPorts: config.guess_ports === 'ordinal',
         ...(config.exclude_self ? { ownConnections: source.ownConnections } : {}),
         trueEnds,
@@ -136,6 +141,7 @@ async function startCounting(
           receiver: id,
           rules,
           ...parts,
+          tunnels: createTunnelFollower({ table, listTunnels: source.listTunnels, logger }),
           listInterfaces: spaces.listInterfaces,
         });
         follower = following;
@@ -166,36 +172,6 @@ async function startCounting(
   }
 }
 
-/** Says what is counted, by which source and why, and what is not. */
-function sayWhatIsCounted(
-  config: EbpfNetworkConfig,
-  { logger }: Host,
-  { hookKind }: KernelTable,
-  { attachments, unreadable }: InterfaceSelection,
-  agentAddress: string | undefined,
-  whyNothing: () => WeirError,
-): void {
-  const namesOf = (interfaces: readonly NetworkInterface[]) => interfaces.map(({ name }) => name);
-  if (unreadable.length > 0) {
-    const ofUnknownType = unreadable.map(({ name, linkType }) => `${name} (${linkType})`);
-    logger.warn('Not counting on interfaces of an unknown link type.', { interfaces: ofUnknownType });
-  }
-  const interfaces = namesOf(attachments.map(({ iface }) => iface));
-  if (config.deduper_fc_ttl > 0) {
-    logger.info('deduper_fc_ttl decides nothing: counting each packet once needs no cache.');
-  }
-  const sources = { tcx: 'tc with tcx', tc: 'tc with clsact', socket_filter: 'socket_filter' } as const;
-  logger.info('Counting on interfaces.', {
-    source: sources[hookKind],
-    because: sourceReason(config, hookKind),
-    interfaces,
-    'beyla.ip': agentAddress,
-  });
-  if (interfaces.length === 0) {
-    logger.warn('Nothing is counted until an interface comes that fits.', { reason: whyNothing() });
-  }
-}
-
 /** What every flow table says about this agent. */
 async function originOf(config: EbpfNetworkConfig, { id, logger, build }: Host): Promise<CollectorOptions['origin']> {
   const sources = { interfaces: networkInterfaces(), addressTowards, path: `receivers::${id}` };
@@ -210,7 +186,9 @@ async function originOf(config: EbpfNetworkConfig, { id, logger, build }: Host):
     metricNames: config.metric_names,
     features: config.features,
     everyInterface: config.deduper === 'none',
+    carriers: config.tunnels !== 'inner',
     agentAddress,
+    sampling: samplingOf(config),
   };
 }
 

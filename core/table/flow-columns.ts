@@ -87,12 +87,12 @@ export const flowAttributes = [
   'iface',
   'iface.direction',
   'beyla.ip',
-  'tunnel',
-  'sampling.ratio',
   'src.nat.address',
   'dst.nat.address',
   'src.nat.port',
   'dst.nat.port',
+  'tunnel',
+  'sampling.ratio',
 ] as const;
 
 const roles = listDictionary(['unknown', 'request', 'response']);
@@ -140,11 +140,11 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
       ),
       { attribute: 'iface.direction', rows: view(flows.direction), dictionary: ifaceDirections },
       lazyColumn({ attribute: 'beyla.ip', dictionary: agents }, () => new Uint32Array(rows).fill(agent)),
+      ...wireColumns(input, endpoints.addresses),
       { attribute: 'tunnel', rows: view(flows.tunnel), dictionary: tunnelKindNames },
       lazyColumn({ attribute: 'sampling.ratio', dictionary: numbers }, () =>
         new Uint32Array(rows).fill(sampling > 1 ? sampling : ABSENT),
       ),
-      ...wireColumns(input, endpoints.addresses),
     ];
     return {
       kind: 'flows',

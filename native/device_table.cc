@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device_table.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <unordered_set>
@@ -9,6 +10,7 @@
 #include <bpf/bpf.h>
 
 #include "failure.h"
+#include "progress.h"
 
 namespace weir
 {
@@ -25,15 +27,84 @@ constexpr uint8_t bit_of(flow_direction direction)
 	return static_cast<uint8_t>(1u << direction);
 }
 
+using Amounts = std::array<ledger_row, 2>;
+
+template <typename Combine>
+Amounts combine(const Amounts &left, const Amounts &right, Combine each)
+{
+	Amounts result;
+	for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS})
+		for (int reason = 0; reason < LEDGER_REASONS; reason++) {
+			const flow_amount &a = left[direction].amounts[reason], &b = right[direction].amounts[reason];
+			result[direction].amounts[reason] = {.bytes = each(a.bytes, b.bytes),
+							     .packets = each(a.packets, b.packets)};
+		}
+	return result;
+}
+
+Amounts growth(const Amounts &now, const Amounts &before)
+{
+	return combine(now, before, [](uint64_t a, uint64_t b) { return a - b; });
+}
+
+Amounts sum(const Amounts &left, const Amounts &right)
+{
+	return combine(left, right, [](uint64_t a, uint64_t b) { return a + b; });
+}
+
 bool differ(const ledger_row &left, const ledger_row &right)
 {
 	return std::memcmp(&left, &right, sizeof(left)) != 0;
 }
 } // namespace
 
-DeviceTable::DeviceTable(int devices_descriptor, int ledger_descriptor)
-    : devices_descriptor_(devices_descriptor), ledger_descriptor_(ledger_descriptor)
+DeviceTable::DeviceTable(int devices_descriptor, int ledger_descriptor, Progress *progress)
+    : devices_descriptor_(devices_descriptor), ledger_descriptor_(ledger_descriptor), progress_(progress)
 {
+}
+
+void DeviceTable::take_over(const std::set<std::pair<uint32_t, flow_direction>> &hanging)
+{
+	const std::lock_guard<std::mutex> guard(mutex_);
+	std::vector<uint32_t> keys(DEVICE_SLOTS);
+	std::vector<device> values(DEVICE_SLOTS);
+	uint32_t count = DEVICE_SLOTS, next = 0;
+	LIBBPF_OPTS(bpf_map_batch_opts, options);
+	if (bpf_map_lookup_batch(devices_descriptor_, nullptr, &next, keys.data(), values.data(), &count, &options) &&
+	    errno != ENOENT) // ENOENT: that was the last of them
+		throw Failure("bpf_map_lookup_batch devices", errno);
+	unknown_before_ = committed_row(0);
+	for (uint32_t i = 0; i < count; i++) {
+		const device &value = values[i];
+		if (value.ifindex == 0)
+			continue;
+		const auto iface = static_cast<uint16_t>(keys[i]);
+		Entry &entry = entries_[iface];
+		entry = {.ifindex = value.ifindex,
+			 .counted = 0,
+			 .covered = value.covered != 0,
+			 .frames_start_at_ip = (value.counted & DEVICE_STARTS_AT_IP) != 0};
+		for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS}) {
+			if (hanging.contains({value.ifindex, direction}))
+				entry.counted |= bit_of(direction);
+		}
+		if (value.ledger_row != 0) {
+			accounts_[iface] = {.row = value.ledger_row, .before_row = committed_row(value.ledger_row)};
+			rows_used_ = std::max<uint16_t>(rows_used_, value.ledger_row + 1);
+			if (!entry.counted)
+				removed_.push_back(iface);
+		}
+		publish(iface, entry);
+	}
+}
+
+bool DeviceTable::frames_start_at_ip(uint32_t ifindex) const
+{
+	const uint32_t key = iface_of(ifindex);
+	device value = {};
+	if (bpf_map_lookup_elem(devices_descriptor_, &key, &value))
+		throw Failure("bpf_map_lookup_elem devices", errno);
+	return (value.counted & DEVICE_STARTS_AT_IP) != 0;
 }
 
 DeviceTable::Entry &DeviceTable::claim(uint32_t ifindex)
@@ -78,7 +149,7 @@ uint16_t DeviceTable::take_row()
 		Account &account = accounts_[iface];
 		if (attached(iface) || account.row == 0)
 			continue;
-		account.in_former_rows = amounts_of(account);
+		account.in_former_rows = amounts_of(account, read_row(account.row));
 		const uint16_t row = std::exchange(account.row, uint16_t{0});
 		publish(iface, entries_[iface]);
 		return row;
@@ -143,18 +214,23 @@ void DeviceTable::set_covered(const std::vector<uint32_t> &ifindexes)
 	}
 }
 
-std::vector<LedgerEntry> DeviceTable::read_ledger() const
+std::vector<LedgerEntry> DeviceTable::read_ledger()
 {
 	const std::lock_guard<std::mutex> guard(mutex_);
 	std::vector<LedgerEntry> entries;
 	for (const auto &[iface, account] : accounts_) {
-		const Amounts amounts = amounts_of(account);
+		const Amounts row_now = account.row == 0 ? Amounts{} : read_row(account.row);
+		if (account.row != 0)
+			stage_row(account.row, row_now);
+		const Amounts amounts = amounts_of(account, row_now);
 		for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS})
 			if (attached(iface) || differ(amounts[direction], account.reported[direction]))
 				entries.push_back(
 				    {.iface = iface, .direction = direction, .amounts = amounts[direction]});
 	}
-	const Amounts unknown = read_row(0);
+	const Amounts unknown_row = read_row(0);
+	stage_row(0, unknown_row);
+	const Amounts unknown = growth(unknown_row, unknown_before_);
 	for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS})
 		if (differ(unknown[direction], {}))
 			entries.push_back({.iface = 0, .direction = direction, .amounts = unknown[direction]});
@@ -171,20 +247,10 @@ void DeviceTable::reported(const std::vector<LedgerEntry> &entries)
 	}
 }
 
-DeviceTable::Amounts DeviceTable::amounts_of(const Account &account) const
+DeviceTable::Amounts DeviceTable::amounts_of(const Account &account, const Amounts &row) const
 {
-	Amounts sum = account.in_former_rows;
-	if (account.row == 0)
-		return sum;
-	const Amounts row = read_row(account.row);
-	for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS})
-		for (int reason = 0; reason < LEDGER_REASONS; reason++) {
-			const flow_amount &now = row[direction].amounts[reason];
-			const flow_amount &before = account.before_row[direction].amounts[reason];
-			sum[direction].amounts[reason].bytes += now.bytes - before.bytes;
-			sum[direction].amounts[reason].packets += now.packets - before.packets;
-		}
-	return sum;
+	return account.row == 0 ? account.in_former_rows
+				: sum(account.in_former_rows, growth(row, account.before_row));
 }
 
 DeviceTable::Amounts DeviceTable::read_row(uint16_t row) const
@@ -196,6 +262,23 @@ DeviceTable::Amounts DeviceTable::read_row(uint16_t row) const
 			throw Failure("bpf_map_lookup_elem ledger", errno);
 	}
 	return amounts;
+}
+
+// Nothing before the first process.
+DeviceTable::Amounts DeviceTable::committed_row(uint16_t row) const
+{
+	Amounts amounts = {};
+	if (progress_)
+		for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS})
+			amounts[direction] = progress_->ledger(static_cast<uint32_t>(row) * 2 + direction);
+	return amounts;
+}
+
+void DeviceTable::stage_row(uint16_t row, const Amounts &amounts) const
+{
+	if (progress_)
+		for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS})
+			progress_->stage_ledger(static_cast<uint32_t>(row) * 2 + direction, amounts[direction]);
 }
 
 } // namespace weir

@@ -6,13 +6,30 @@
 namespace weir
 {
 
-FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows)
+FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, uint32_t idle_windows,
+		       Progress *progress)
     : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots), idle_windows_(idle_windows),
       control_(object.map_descriptor(".data.control"), 1, ".data.control"),
       overflow_(object.map_descriptor("overflow_0"), object.map_descriptor("overflow_1")),
-      openings_(object.map_descriptor("flow_cold"), control_->mask)
+      openings_(object.map_descriptor("flow_cold"), first_mask), progress_(progress)
 {
 	follow_mask();
+	if (progress_)
+		take_over();
+}
+
+// Goes on where another process was killed. Its slots that were being given back are given back here.
+void FlowReader::take_over()
+{
+	for (uint32_t index = 0; index < slots_.size(); index++) {
+		if (__atomic_load_n(&slots_[index].state, __ATOMIC_ACQUIRE) == SLOT_EMPTIED) {
+			give_back(index);
+			continue;
+		}
+		known_[index].bytes = progress_->slot(index).bytes;
+		known_[index].packets = progress_->slot(index).packets;
+	}
+	overflow_committed_ = progress_->overflow_is_committed(Overflow::unused(*control_.operator->()));
 }
 
 // Maps as many slots as the program uses by now; the mask never shrinks. There is a Known for each mapped slot, also
@@ -23,6 +40,8 @@ void FlowReader::follow_mask()
 	if (slots == slots_.size())
 		return;
 	known_.resize(slots);
+	if (progress_)
+		progress_->map_slots(slots);
 	slots_ = MapView<flow_slot>(slots_descriptor_, slots, "flow_slots");
 }
 
@@ -41,8 +60,7 @@ size_t FlowReader::row_bound() const
 {
 	return __atomic_load_n(&control_->used, __ATOMIC_RELAXED) +
 	       __atomic_load_n(&control_->overflow_used[0], __ATOMIC_RELAXED) +
-	       __atomic_load_n(&control_->overflow_used[1], __ATOMIC_RELAXED) +
-	       drained_flows_.load(std::memory_order_relaxed);
+	       __atomic_load_n(&control_->overflow_used[1], __ATOMIC_RELAXED);
 }
 
 Window FlowReader::collect(const Columns &columns)
@@ -59,12 +77,17 @@ Window FlowReader::collect(const Columns &columns)
 
 void FlowReader::forget_window()
 {
+	if (progress_) {
+		for (const Pending &row : pending_)
+			progress_->unstage_slot(row.index);
+		if (overflow_written_)
+			progress_->forget_overflow(Overflow::unused(*control_.operator->()));
+	}
 	pending_.clear();
 	new_flows_.clear();
 	idle_.clear();
-	overflow_written_ = 0;
+	overflow_written_ = false;
 	openings_.unmap();
-	drained_flows_.store(overflow_flows_.size(), std::memory_order_relaxed);
 }
 
 Window FlowReader::read_window(const Columns &columns)
@@ -72,18 +95,24 @@ Window FlowReader::read_window(const Columns &columns)
 	const auto start = std::chrono::steady_clock::now();
 	Window window;
 	window.first_new_endpoint = interner_.addresses().size();
-	overflow_.drain(*control_.operator->(), overflow_flows_);
-	drained_flows_.store(overflow_flows_.size(), std::memory_order_relaxed);
+	empty_overflow();
+	const uint32_t unused = Overflow::unused(*control_.operator->());
+	const bool overflow_waits = __atomic_load_n(&control_->overflow_used[unused], __ATOMIC_ACQUIRE) > 0 &&
+				    __atomic_load_n(&control_->overflow_used[unused ^ 1], __ATOMIC_ACQUIRE) > 0;
+	const std::vector<OverflowFlow> overflow = overflow_.read(*control_.operator->());
 	// Programs stamp packets with the new epoch from here on; a slot stamped with an older one was idle since.
 	__atomic_add_fetch(&control_->epoch, 1, __ATOMIC_SEQ_CST);
 	follow_mask();
 	scan(columns, window);
-	take_overflow(columns, window);
+	take_overflow(overflow, columns, window);
+	// In the other map, until this one is committed and emptied.
+	if (overflow_waits)
+		window.complete = false;
 	add_new_flows(columns, window);
 	openings_.unmap();
 	window.slots = static_cast<uint32_t>(slots_.size());
 	window.used_slots = __atomic_load_n(&control_->used, __ATOMIC_RELAXED);
-	window.overflow_flows = overflow_flows_.size();
+	window.overflow_flows = overflow.size();
 	window.scan_ns = static_cast<uint64_t>(
 	    std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count());
 	return window;
@@ -135,19 +164,24 @@ void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index,
 		    .identity = known.identity,
 		    .amount = {.bytes = total.bytes - known.bytes, .packets = total.packets - known.packets}});
 	pending_.push_back({.index = index, .total = total});
+	if (progress_)
+		progress_->stage_slot(index, total);
 }
 
-// What was drained is kept until it is committed, and is new with each collect.
-void FlowReader::take_overflow(const Columns &columns, Window &window)
+// All or nothing, since the map is emptied as a whole when they are committed.
+void FlowReader::take_overflow(const std::vector<OverflowFlow> &flows, const Columns &columns, Window &window)
 {
-	for (const OverflowFlow &flow : overflow_flows_) {
-		if (window.rows + new_flows_.size() == columns.capacity) {
-			window.complete = false;
-			return;
-		}
-		new_flows_.push_back({.key = flow.key, .slot = no_slot, .total = flow.amount});
-		overflow_written_++;
+	if (flows.empty())
+		return;
+	if (window.rows + new_flows_.size() + flows.size() > columns.capacity) {
+		window.complete = false;
+		return;
 	}
+	for (const OverflowFlow &flow : flows)
+		new_flows_.push_back({.key = flow.key, .slot = no_slot, .total = flow.amount});
+	overflow_written_ = true;
+	if (progress_)
+		progress_->stage_overflow(Overflow::unused(*control_.operator->()));
 }
 
 void FlowReader::add_new_flows(const Columns &columns, Window &window)

@@ -6,7 +6,6 @@
 // One call at a time, from any thread; row_bound() at any time.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "loader.h"
 #include "openings.h"
 #include "overflow.h"
+#include "progress.h"
 #include "window.h"
 
 namespace weir
@@ -30,12 +30,15 @@ inline uint64_t load_counter(const __u64 &counter)
 class FlowReader
 {
       public:
-	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t idle_windows);
+	// `progress` is of tables that outlive the process, else null. first_mask: of the table before it grew.
+	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, uint32_t idle_windows,
+		   Progress *progress);
 
 	// After a Failure there is nothing to commit, and the next collect has all of it.
 	Window collect(const Columns &columns);
-	// Returns how many slots were freed. After a Failure the rows are committed all the same.
-	size_t commit();
+	// Returns how many slots were freed. After a Failure the rows are committed all the same. The time is that of the
+	// window's end, for who takes the table over.
+	size_t commit(uint64_t window_end_ns);
 	void new_endpoint_epoch();
 	size_t row_bound() const;
 	const std::vector<Address> &endpoints() const
@@ -59,17 +62,20 @@ class FlowReader
 	};
 
 	void follow_mask();
+	void take_over();
 	Window read_window(const Columns &columns);
 	void forget_window();
 	void scan(const Columns &columns, Window &window);
 	void add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total);
-	void take_overflow(const Columns &columns, Window &window);
+	void take_overflow(const std::vector<OverflowFlow> &flows, const Columns &columns, Window &window);
 	void add_new_flows(const Columns &columns, Window &window);
 	bool crowded() const;
 	uint32_t idle_limit() const;
 	bool may_free(uint32_t index);
 	bool mark_dead(uint32_t index);
 	bool free_slot(uint32_t index);
+	void give_back(uint32_t index);
+	void empty_overflow();
 
 	int slots_descriptor_;
 	uint32_t max_slots_;
@@ -85,9 +91,9 @@ class FlowReader
 	std::vector<Pending> pending_;
 	std::vector<NewFlow> new_flows_;
 	std::vector<uint32_t> idle_;
-	std::vector<OverflowFlow> overflow_flows_; // drained, not committed
-	std::atomic<size_t> drained_flows_ = 0;	   // how many these are
-	size_t overflow_written_ = 0;
+	bool overflow_written_ = false;	  // its flows are rows of the window
+	bool overflow_committed_ = false; // and it is not emptied yet
+	Progress *progress_;
 };
 
 } // namespace weir

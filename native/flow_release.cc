@@ -18,17 +18,17 @@ constexpr uint32_t open_connection_factor = 120;
 
 } // namespace
 
-size_t FlowReader::commit()
+size_t FlowReader::commit(uint64_t window_end_ns)
 {
+	if (progress_)
+		progress_->commit(window_end_ns);
 	for (const Pending &row : pending_) {
 		known_[row.index].bytes = row.total.bytes;
 		known_[row.index].packets = row.total.packets;
 	}
 	pending_.clear();
-	overflow_flows_.erase(overflow_flows_.begin(),
-			      overflow_flows_.begin() + static_cast<std::ptrdiff_t>(overflow_written_));
-	overflow_written_ = 0;
-	drained_flows_.store(overflow_flows_.size(), std::memory_order_relaxed);
+	overflow_committed_ |= std::exchange(overflow_written_, false);
+	empty_overflow();
 
 	// Only slots that this call marks are freed by it. Should it fail, the next scan finds the dead ones again.
 	std::vector<uint32_t> dead;
@@ -55,7 +55,10 @@ bool FlowReader::may_free(uint32_t index)
 	    __atomic_load_n(&control_->epoch, __ATOMIC_RELAXED) - __atomic_load_n(&slot.epoch, __ATOMIC_RELAXED);
 	if (idle_epochs == 0)
 		return false; // a packet came after the scan
-	if (known_[index].identity.initiator == INITIATOR_UNKNOWN || crowded() ||
+	// Without an endpoint epoch it is a flow of a process before, and nobody has asked yet.
+	const bool known_to_be_no_connection =
+	    known_[index].endpoint_epoch != 0 && known_[index].identity.initiator == INITIATOR_UNKNOWN;
+	if (known_to_be_no_connection || crowded() ||
 	    idle_epochs > uint64_t{idle_windows_} * open_connection_factor)
 		return true;
 	return !openings_.is_open(slots_, index);
@@ -76,12 +79,34 @@ bool FlowReader::free_slot(uint32_t index)
 	flow_slot &slot = slots_[index];
 	if (load_counter(slot.bytes) != known_[index].bytes || load_counter(slot.packets) != known_[index].packets)
 		return false;
+	__atomic_store_n(&slot.state, SLOT_EMPTIED, __ATOMIC_RELEASE);
+	give_back(index);
+	return true;
+}
+
+void FlowReader::give_back(uint32_t index)
+{
+	flow_slot &slot = slots_[index];
 	known_[index] = {};
+	if (progress_)
+		progress_->forget_slot(index);
 	__atomic_store_n(&slot.bytes, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot.packets, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot.state, SLOT_FREE, __ATOMIC_RELEASE);
+	// Last: a kill in between leaves the number too large by one, which costs nothing; never too small.
 	__atomic_sub_fetch(&control_->used, 1, __ATOMIC_RELAXED);
-	return true;
+}
+
+// Flows that are committed and still in the map would be read again.
+void FlowReader::empty_overflow()
+{
+	if (!overflow_committed_)
+		return;
+	const uint32_t generation = Overflow::unused(*control_.operator->());
+	overflow_.empty(generation, *control_.operator->());
+	if (progress_)
+		progress_->forget_overflow(generation);
+	overflow_committed_ = false;
 }
 
 } // namespace weir

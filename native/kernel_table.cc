@@ -38,6 +38,9 @@ void KernelTable::define(Napi::Env env)
 			{
 			    InstanceMethod<&KernelTable::program_ids>("programIds"),
 			    InstanceMethod<&KernelTable::hook_kind>("hookKind"),
+			    InstanceMethod<&KernelTable::taken_over>("takenOver"),
+			    InstanceMethod<&KernelTable::refused>("refused"),
+			    InstanceMethod<&KernelTable::rename>("rename"),
 			    InstanceMethod<&KernelTable::attach>("attach"),
 			    InstanceMethod<&KernelTable::detach>("detach"),
 			    InstanceMethod<&KernelTable::attach_off_loop>("attachOffLoop"),
@@ -79,14 +82,33 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 			    static_cast<uint8_t>(protocols.Get(i).As<Napi::Number>().Uint32Value()));
 	}
 	const uint32_t idle_windows = number_of(options, "idleWindows");
+	const std::optional<PinOptions> pin = pin_options_of(options);
 	return Work<std::shared_ptr<Loaded>>::start(
 	    info.Env(), options,
-	    [load, idle_windows, traffic_control] {
-		    return std::make_shared<Loaded>(load, idle_windows, traffic_control);
+	    [load, idle_windows, traffic_control, pin] {
+		    return std::make_shared<Loaded>(load, idle_windows, traffic_control, pin);
 	    },
 	    [](Napi::Env env, std::shared_ptr<Loaded> &loaded) -> Napi::Value {
 		    return constructor_of(env).New({Napi::External<std::shared_ptr<Loaded>>::New(env, &loaded)});
 	    });
+}
+
+// The folder first, since it is what another process may have.
+Loaded::Loaded(const LoadOptions &options, uint32_t idle_windows, TrafficControl traffic_control,
+	       const std::optional<PinOptions> &pin)
+    : pins(pin ? std::make_unique<PinnedMaps>(*pin) : nullptr), object(options, pins.get()),
+      progress(pins ? std::make_unique<Progress>(*pins, options.max_slots) : nullptr),
+      reader(object, options.max_slots, options.initial_slots - 1, idle_windows, progress.get()),
+      devices(object.map_descriptor("devices"), object.map_descriptor("ledger"), progress.get()),
+      hooks(make_hooks(object, options, traffic_control, pins ? &pins->folder() : nullptr))
+{
+	if (!pins)
+		return;
+	if (pins->taken_over()) {
+		inherited = hooks->take_over([&](uint32_t ifindex) { return devices.frames_start_at_ip(ifindex); });
+		devices.take_over(inherited);
+	}
+	pins->seal();
 }
 
 Napi::Value KernelTable::program_ids(const Napi::CallbackInfo &info)
@@ -100,6 +122,45 @@ Napi::Value KernelTable::program_ids(const Napi::CallbackInfo &info)
 Napi::Value KernelTable::hook_kind(const Napi::CallbackInfo &info)
 {
 	return Napi::String::New(info.Env(), loaded_->hooks->kind());
+}
+
+// takenOver() -> {hooks, names, windowEndNs} of the process before, or undefined
+Napi::Value KernelTable::taken_over(const Napi::CallbackInfo &info)
+{
+	const Napi::Env env = info.Env();
+	if (!loaded_->pins || !loaded_->pins->taken_over())
+		return env.Undefined();
+	Napi::Array hooks = Napi::Array::New(env);
+	for (const auto &[ifindex, direction] : loaded_->inherited) {
+		Napi::Object hook = Napi::Object::New(env);
+		hook.Set("index", ifindex);
+		hook.Set("direction", direction_name(direction));
+		hooks.Set(hooks.Length(), hook);
+	}
+	Napi::Object result = Napi::Object::New(env);
+	result.Set("hooks", hooks);
+	result.Set("names", names_array(env, loaded_->pins->names()));
+	result.Set("windowEndNs", Napi::BigInt::New(env, loaded_->progress->window_end_ns()));
+	return result;
+}
+
+// refused() -> {differences, amounts, names} of pins that did not fit, or undefined
+Napi::Value KernelTable::refused(const Napi::CallbackInfo &info)
+{
+	const Napi::Env env = info.Env();
+	if (!loaded_->pins || !loaded_->pins->refused())
+		return env.Undefined();
+	return refused_object(env, *loaded_->pins->refused());
+}
+
+// rename(ifindex, name)
+void KernelTable::rename(const Napi::CallbackInfo &info)
+{
+	const std::string name = info[1].As<Napi::String>().Utf8Value();
+	with_errors(info.Env(), [&] {
+		if (loaded_->pins)
+			loaded_->pins->remember_name(info[0].As<Napi::Number>().Uint32Value(), name);
+	});
 }
 
 // attach(ifindex, name, direction, framesStartAtIp) -> names of what sees packets first
@@ -150,6 +211,8 @@ std::vector<std::string> Loaded::attach(uint32_t ifindex, const std::string &nam
 {
 	const std::lock_guard<std::mutex> guard(hooks_mutex);
 	const bool added = devices.add(ifindex, direction, frames_start_at_ip);
+	if (pins)
+		pins->remember_name(ifindex, name);
 	try {
 		return hooks->attach(ifindex, name, direction, frames_start_at_ip);
 	} catch (...) {
@@ -200,11 +263,14 @@ Napi::Value KernelTable::collect(const Napi::CallbackInfo &info)
 	    });
 }
 
-// commit() -> Promise<freed slots>
+// commit(windowEndNs) -> Promise<freed slots>
 Napi::Value KernelTable::commit(const Napi::CallbackInfo &info)
 {
+	bool lossless;
+	const uint64_t window_end_ns = info[0].As<Napi::BigInt>().Uint64Value(&lossless);
 	return Work<size_t>::start(
-	    info.Env(), info.This().As<Napi::Object>(), [loaded = loaded_] { return loaded->reader.commit(); },
+	    info.Env(), info.This().As<Napi::Object>(),
+	    [loaded = loaded_, window_end_ns] { return loaded->reader.commit(window_end_ns); },
 	    [](Napi::Env env, size_t &freed) -> Napi::Value {
 		    return Napi::Number::New(env, static_cast<double>(freed));
 	    });

@@ -13,28 +13,29 @@
 #include "hooks.h"
 #include "javascript.h"
 #include "loader.h"
+#include "pins.h"
+#include "progress.h"
 
 namespace weir
 {
 
 // What is loaded; shared with work that is under way, so that closing never pulls it away.
 struct Loaded {
-	Loaded(const LoadOptions &options, uint32_t idle_windows, TrafficControl traffic_control)
-	    : object(options), reader(object, options.max_slots, idle_windows),
-	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger")),
-	      hooks(make_hooks(object, options, traffic_control))
-	{
-	}
+	Loaded(const LoadOptions &options, uint32_t idle_windows, TrafficControl traffic_control,
+	       const std::optional<PinOptions> &pin);
 	// Returns what sees packets first.
 	std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction,
 					bool frames_start_at_ip);
 	void detach(uint32_t ifindex, flow_direction direction);
 
+	std::unique_ptr<PinnedMaps> pins;   // null: nothing outlives the process
 	BpfObject object;
+	std::unique_ptr<Progress> progress; // the same
 	FlowReader reader;
 	DeviceTable devices;
 	std::mutex hooks_mutex;
 	std::unique_ptr<Hooks> hooks;
+	std::set<HookPlace> inherited; // where programs hung when the table was taken over
 };
 
 class KernelTable : public Napi::ObjectWrap<KernelTable>
@@ -48,6 +49,9 @@ class KernelTable : public Napi::ObjectWrap<KernelTable>
       private:
 	Napi::Value program_ids(const Napi::CallbackInfo &info);
 	Napi::Value hook_kind(const Napi::CallbackInfo &info);
+	Napi::Value taken_over(const Napi::CallbackInfo &info);
+	Napi::Value refused(const Napi::CallbackInfo &info);
+	void rename(const Napi::CallbackInfo &info);
 	Napi::Value attach(const Napi::CallbackInfo &info);
 	void detach(const Napi::CallbackInfo &info);
 	Napi::Value attach_off_loop(const Napi::CallbackInfo &info);

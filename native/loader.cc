@@ -10,6 +10,7 @@
 #include "../bpf/flow.h"
 #include "failure.h"
 #include "libbpf_log.h"
+#include "pins.h"
 
 namespace weir
 {
@@ -74,7 +75,7 @@ void size_maps(bpf_object *object, uint32_t slots)
 
 } // namespace
 
-BpfObject::BpfObject(const LoadOptions &options)
+BpfObject::BpfObject(const LoadOptions &options, PinnedMaps *pins)
 {
 	std::string log;
 	const LibbpfLog keeper(log);
@@ -101,12 +102,17 @@ BpfObject::BpfObject(const LoadOptions &options)
 	control->epoch = 1;
 	control->mask = options.initial_slots - 1;
 
+	if (pins)
+		pins->prepare(object_.get());
+
 	const int error = bpf_object__load(object_.get());
 	if (error) {
 		const bool rejected = log.find("BEGIN PROG LOAD LOG") != std::string::npos;
 		throw Failure(rejected ? "bpf_prog_load" : "bpf_object__load", -error,
 			      rejected ? describe_rejection(log) : last_lines(log, 4));
 	}
+	if (pins)
+		pins->keep(object_.get());
 }
 
 int BpfObject::map_descriptor(const char *name) const

@@ -22,11 +22,14 @@ struct LoadOptions {
 	bool socket_filter = false; // loads the program of packet sockets, not those of interfaces
 };
 
+class PinnedMaps;
+
 class BpfObject
 {
       public:
 	// Throws Failure; when the verifier refuses, detail holds its last lines and the path of the whole log.
-	explicit BpfObject(const LoadOptions &options);
+	// `pins`: where its maps stay, or null.
+	explicit BpfObject(const LoadOptions &options, PinnedMaps *pins = nullptr);
 
 	int map_descriptor(const char *name) const;
 	int program_descriptor(const char *name) const;

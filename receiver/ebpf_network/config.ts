@@ -1,7 +1,8 @@
 /** The keys of `ebpf_network`: their formats, defaults and docs. Names are those of Beyla. */
 
 import { isIP } from 'node:net';
-import { duration, oneOf, positiveInteger, stringList } from '../../core/config/formats.ts';
+import type { ConfigProblem } from '../../core/component/define.ts';
+import { duration, oneOf, positiveInteger, stringList, text } from '../../core/config/formats.ts';
 import { type ConfigSchema, type Format, FormatError } from '../../core/config/schema.ts';
 import { suggestionFor } from '../../core/config/suggest.ts';
 import type { NamingPreset } from '../../core/table/flow-table.ts';
@@ -21,6 +22,8 @@ export interface EbpfNetworkConfig {
   /** Milliseconds; decides nothing. */
   readonly deduper_fc_ttl: number;
   readonly cache_max_flows: number;
+  /** Empty: nothing outlives the agent. */
+  readonly pin_path: string;
   /** Milliseconds. */
   readonly cache_active_timeout: number;
   readonly listen_interfaces: 'watch' | 'poll';
@@ -128,6 +131,17 @@ const address: Format<string> = Object.assign(
   { text: true as const },
 );
 
+const pinFolder: Format<string> = Object.assign(
+  (value: unknown) => {
+    const path = text(value);
+    const fix = 'write an absolute path such as /sys/fs/bpf/weir';
+    if (path !== '' && !path.startsWith('/'))
+      throw new FormatError({ message: `must be absolute, got "${path}"`, fix });
+    return path;
+  },
+  { text: true as const },
+);
+
 const agentInterface: Format<string> = Object.assign(
   (value: unknown) => {
     if (typeof value === 'string' && /^(external|local|name:.+)$/.test(value)) return value;
@@ -183,6 +197,11 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     format: flowCapacity,
     default: 131_072,
   },
+  pin_path: {
+    doc: 'A folder on a bpf file system, such as `/sys/fs/bpf/weir`: tables and programs stay there and go on counting when the agent ends, and the next one takes them over. Empty: nothing outlives the agent.',
+    format: pinFolder,
+    default: '',
+  },
   cache_active_timeout: {
     doc: 'How often the table is read; from `10ms` to `1h`.',
     format: timeBetween(MIN_ACTIVE_TIMEOUT_MS, '10ms', MAX_ACTIVE_TIMEOUT_MS, '1h'),
@@ -215,6 +234,13 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     default: 'beyla',
   },
 };
+
+/** What contradicts itself between keys. */
+export function problemsBetween({ pin_path, source }: EbpfNetworkConfig): readonly ConfigProblem[] {
+  if (pin_path === '' || source === 'tc') return [];
+  const message = `pin_path needs source: tc, got ${source}: a packet socket ends with its process`;
+  return [{ path: ['pin_path'], message, fix: 'set source: tc, or remove pin_path' }];
+}
 
 /** Keys of Beyla's `network` section that live elsewhere here. */
 export const elsewhere: Readonly<Record<string, string>> = {

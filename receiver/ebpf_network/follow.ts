@@ -31,6 +31,8 @@ export interface FollowerOptions {
   readonly logger: Logger;
   readonly metrics: MetricRegistry;
   readonly listInterfaces: () => readonly NetworkInterface[];
+  /** Where programs hung before this process; absent: nowhere, and nothing is covered. */
+  readonly inherited?: readonly Hook[];
 }
 
 export interface Follower {
@@ -51,7 +53,8 @@ export function createFollower(options: FollowerOptions): Follower {
   const { rules, table, names, coverage, logger, listInterfaces } = options;
   const failures = createFailures(options);
   const hanging = createHanging(options);
-  let published: readonly number[] = [];
+  /** Undefined: whatever a process before has published. */
+  let published: readonly number[] | undefined = options.inherited === undefined ? [] : undefined;
   let gone = new Set<number>();
   let due = false;
   let atWork = false;
@@ -60,7 +63,7 @@ export function createFollower(options: FollowerOptions): Follower {
 
   const publish = (covered: Iterable<number>) => {
     const indexes = [...new Set(covered)].sort((a, b) => a - b);
-    if (indexes.join() === published.join()) return;
+    if (indexes.join() === published?.join()) return;
     table.setCovered(indexes);
     published = indexes;
     logger.debug('Packets from these interfaces count as they come in.', { indexes });
@@ -98,7 +101,7 @@ export function createFollower(options: FollowerOptions): Follower {
         continue;
       }
       try {
-        if (direction === 'ingress' && !rules.everyInterface) publish([...published, iface.index]);
+        if (direction === 'ingress' && !rules.everyInterface) publish([...(published ?? []), iface.index]);
         await hanging.attach(hook);
         attached.push(hook);
       } catch (error) {
@@ -151,8 +154,13 @@ export function createFollower(options: FollowerOptions): Follower {
 const isGone = (error: unknown) => error instanceof WeirError && error.code === 'interface/missing';
 
 /** Where programs hang, with the name, the ledger and the coverage of each interface. */
-function createHanging({ table, names, ledger, coverage, logger }: FollowerOptions) {
-  let hooks: readonly Hook[] = [];
+function createHanging({ table, names, ledger, coverage, logger, inherited = [] }: FollowerOptions) {
+  let hooks = inherited;
+  for (const { iface, direction } of inherited) {
+    names.set(keyOf(iface), iface.name);
+    table.rename(iface);
+    ledger.show(keyOf(iface), direction);
+  }
   const forget = (iface: NetworkInterface) => {
     if (hooks.some((hook) => hook.iface.index === iface.index)) return;
     names.release(keyOf(iface));
@@ -185,6 +193,7 @@ function createHanging({ table, names, ledger, coverage, logger }: FollowerOptio
       const { index, name } = after;
       hooks = hooks.map((hook) => (hook.iface.index === index ? { ...hook, iface: after } : hook));
       names.set(keyOf(after), name);
+      table.rename(after);
       coverage.end(index);
       logger.info('An interface has a new name.', { before: before.name, interface: name });
     },

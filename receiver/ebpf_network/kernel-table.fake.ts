@@ -26,6 +26,8 @@ const none: Amount = { bytes: 0, packets: 0 };
 export class FakeKernelTable implements KernelTable {
   readonly programIds = { ingress: 1, egress: 2 };
   hookKind: KernelTable['hookKind'] = 'tcx';
+  takenOver: KernelTable['takenOver'];
+  refusedPins: KernelTable['refusedPins'];
   /** What attach returns. */
   ahead: readonly string[] = [];
   /** What was called, in order. */
@@ -61,6 +63,9 @@ export class FakeKernelTable implements KernelTable {
   }
   async detachOffLoop(index: number, direction: HookDirection): Promise<void> {
     this.detach(index, direction);
+  }
+  rename({ index, name }: { readonly index: number; readonly name: string }): void {
+    this.calls.push(`rename ${index} ${name}`);
   }
   setCovered(indexes: readonly number[]): void {
     this.calls.push(`setCovered ${indexes}`);

@@ -2,6 +2,7 @@
 #include "pins.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <set>
 #include <string_view>
@@ -26,6 +27,7 @@ constexpr std::string_view of_maps = "map_";
 constexpr std::string_view of_own_maps = "own_";
 constexpr const char *description_name = "description";
 constexpr const char *names_name = "own_device_names";
+constexpr const char *constants_line = "constants of the programs";
 constexpr uint32_t description_bytes = 16384;
 
 // One entry a flow: how many is a setting of its own.
@@ -67,6 +69,22 @@ std::string network_namespace()
 	return std::to_string(cookie);
 }
 
+// All settings of the programs, also those that nobody has named.
+std::string constants_of(const bpf_object *object)
+{
+	size_t bytes = 0;
+	const bpf_map *map = bpf_object__find_map_by_name(object, ".rodata.settings");
+	const auto *value = static_cast<const uint8_t *>(map ? bpf_map__initial_value(const_cast<bpf_map *>(map), &bytes)
+							     : nullptr);
+	std::string text;
+	char digits[3];
+	for (size_t at = 0; at < bytes; at++) {
+		std::snprintf(digits, sizeof(digits), "%02x", value[at]);
+		text += digits;
+	}
+	return text;
+}
+
 // What the numbers in the maps mean, and which maps there are; as opposed to settings.
 bool is_layout(const std::string &line)
 {
@@ -82,6 +100,11 @@ PinnedMaps::Lines PinnedMaps::describe(const bpf_object *object) const
 	Lines lines(options_.settings.begin(), options_.settings.end());
 	lines["layout"] = std::to_string(FLOW_LAYOUT);
 	lines["network namespace"] = network_namespace();
+	lines[constants_line] = constants_of(object);
+	lines["map progress"] = std::to_string(sizeof(ProgressHead)) + " B, slot " +
+				std::to_string(sizeof(Staged<flow_amount>)) + " B, ledger row " +
+				std::to_string(sizeof(Staged<ledger_row>)) + " B, name " +
+				std::to_string(sizeof(DeviceName)) + " B";
 	const bpf_map *map;
 	bpf_object__for_each_map(map, object)
 	{
@@ -241,9 +264,12 @@ Refused PinnedMaps::refuse(const Lines &before) const
 		const std::string is = now == description_.end() ? "nothing" : now->second;
 		if (was == is)
 			continue;
-		refused.differences.push_back(name + ": " + was + " before, " + is + " now");
 		same_layout = same_layout && !is_layout(name);
+		if (name != constants_line)
+			refused.differences.push_back(name + ": " + was + " before, " + is + " now");
 	}
+	if (refused.differences.empty())
+		refused.differences.push_back(constants_line);
 	discard_hooks(folder_);
 	wait_for_running_programs();
 	if (!same_layout)

@@ -34,6 +34,8 @@ export interface Agent {
   printed(): string;
   /** Sends SIGINT, as Ctrl-C does, and waits for the end. */
   stop(): Promise<Ended>;
+  /** Sends SIGKILL and waits for the end. */
+  kill(): Promise<Ended>;
 }
 
 /** Starts `weir --config` with this text; resolves when every program is attached and every component runs. */
@@ -44,15 +46,17 @@ export async function startAgent(namespace: NetworkNamespace, yaml: string): Pro
   });
   const ready = until('the agent is ready', () => running.said().includes(READY));
   await Promise.race([ready, ended]);
+  const end = (signal: NodeJS.Signals) => {
+    running.child.kill(signal);
+    return running.ended;
+  };
   ended.catch(() => undefined); // from here on its end is what stop() waits for
   return {
     pid: running.child.pid!,
     said: running.said,
     printed: running.printed,
-    stop: () => {
-      running.child.kill('SIGINT');
-      return running.ended;
-    },
+    stop: () => end('SIGINT'),
+    kill: () => end('SIGKILL'),
   };
 }
 
@@ -77,6 +81,9 @@ export interface Sink {
   /** From now on every request is answered UNAVAILABLE or 503. */
   refuse(): void;
   accept(): void;
+  /** From now on points are taken, and nobody is told; until `answer`. */
+  hold(): void;
+  answer(): void;
   stop(): void;
 }
 
@@ -85,7 +92,9 @@ export async function startSink(namespace: NetworkNamespace): Promise<Sink> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-test-'));
   const out = join(folder, 'points.jsonl');
   const refusal = join(folder, 'refuse');
+  const silence = join(folder, 'hold');
   const places = ['--grpc', '127.0.0.1:4317', '--http', '127.0.0.1:4318', '--out', out, '--refuse-while', refusal];
+  places.push('--hold-while', silence);
   const child = namespace.spawn(process.execPath, [SINK, ...places], { stdio: ['ignore', 'pipe', 'inherit'] });
   const printed = textOf(child, 'stdout');
   await until('the sink listens', () => printed().includes('\n'));
@@ -93,6 +102,8 @@ export async function startSink(namespace: NetworkNamespace): Promise<Sink> {
     points: () => (existsSync(out) ? readFileSync(out, 'utf8').trimEnd().split('\n').map(pointOf) : []),
     refuse: () => writeFileSync(refusal, ''),
     accept: () => rmSync(refusal),
+    hold: () => writeFileSync(silence, ''),
+    answer: () => rmSync(silence),
     stop: () => {
       child.kill('SIGKILL');
       rmSync(folder, { recursive: true, force: true });

@@ -307,7 +307,7 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
       ...constants,
       idleWindows,
       source,
-      ...(options.pin === undefined ? {} : { pin: pinned(options.pin, constants) }),
+      ...(options.pin === undefined ? {} : { pin: pinned(options.pin, { ...constants, initialSlots }) }),
     });
     return kernelTable(table, maxSlots, source);
   } catch (error) {

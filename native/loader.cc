@@ -78,9 +78,10 @@ void size_maps(bpf_object *object, uint32_t slots)
 BpfObject::BpfObject(const LoadOptions &options, PinnedMaps *pins)
 {
 	std::string log;
-	const LibbpfLog keeper(log);
-
-	object_.reset(bpf_object__open_file(options.object_path.c_str(), nullptr));
+	{
+		const LibbpfLog keeper(log);
+		object_.reset(bpf_object__open_file(options.object_path.c_str(), nullptr));
+	}
 	if (!object_)
 		throw Failure("bpf_object__open_file " + options.object_path, errno, log);
 	bpf_program *program;
@@ -102,10 +103,15 @@ BpfObject::BpfObject(const LoadOptions &options, PinnedMaps *pins)
 	control->epoch = 1;
 	control->mask = options.initial_slots - 1;
 
+	// This may remove filters, for which libbpf's log is kept as well, and only one can keep it.
 	if (pins)
 		pins->prepare(object_.get());
 
-	const int error = bpf_object__load(object_.get());
+	int error;
+	{
+		const LibbpfLog keeper(log);
+		error = bpf_object__load(object_.get());
+	}
 	if (error) {
 		const bool rejected = log.find("BEGIN PROG LOAD LOG") != std::string::npos;
 		throw Failure(rejected ? "bpf_prog_load" : "bpf_object__load", -error,

@@ -5,140 +5,37 @@
  */
 
 import { randomInt } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import test, { type ExecutionContext } from 'ava';
-import { mountBpfFileSystem, unmountBpfFileSystems } from '../support/bpf-file-system.ts';
-import { udpFrame } from '../support/frames.ts';
+import test from 'ava';
+import { unmountBpfFileSystems } from '../support/bpf-file-system.ts';
+import { ETHERTYPE_ARP, ethernet, udpFrame } from '../support/frames.ts';
 import { attachedProgramCount, sendFrame } from '../support/native.ts';
+import { removeNetworkNamespaces } from '../support/network-namespace.ts';
+import { runAgent, startAgent, until } from './agent.ts';
 import {
-  createNetworkNamespace,
-  type NetworkNamespace,
-  removeNetworkNamespaces,
-} from '../support/network-namespace.ts';
-import type { ReceivedPoint } from '../support/received-points.ts';
-import { type Agent, runAgent, type Sink, startAgent, startSink, sumsBy, until } from './agent.ts';
+  attached,
+  configWith,
+  createTraffic,
+  hosts,
+  join,
+  ledgerOf,
+  leftBehind,
+  received,
+  send,
+  total,
+} from './pinned.ts';
 
-const METRIC = 'beyla.network.flow.bytes';
-const FLOWS = 40;
-/** Far below what the kernel's backlog holds. */
-const BATCH = 5;
+const ARP = ethernet(ETHERTYPE_ARP, new Uint8Array(46));
 
 test.after.always(() => {
   removeNetworkNamespaces();
   unmountBpfFileSystems();
 });
 
-const frames = Array.from({ length: FLOWS }, (_, at) =>
-  udpFrame({ src: '192.0.2.1', dst: '198.51.100.1', srcPort: 4000 + at, dstPort: 53, payloadBytes: 100 + at }),
-);
-
-const configWith = (pinPath: string, keys = '', intervalMs = 100) => `
-receivers:
-  ebpf_network: {pin_path: ${pinPath}, cache_active_timeout: ${intervalMs}ms${keys}}
-exporters:
-  otlp_grpc:
-    endpoint: 127.0.0.1:4317
-    tls: {insecure: true}
-    retry_on_failure: {initial_interval: 50ms, max_interval: 100ms}
-service:
-  telemetry: {logs: {level: debug}, metrics: {level: none}}
-  pipelines: {metrics: {receivers: [ebpf_network], exporters: [otlp_grpc]}}
-`;
-
-/** The agent's host with a server on its loopback, and a peer; nothing crosses a wire but what the test sends. */
-async function hosts(t: ExecutionContext) {
-  const [host, peer] = [createNetworkNamespace(), createNetworkNamespace()];
-  for (const { run } of [host, peer]) run('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6');
-  join(host, peer, 'eth0');
-  const sink = await startSink(host);
-  t.teardown(sink.stop);
-  return { host, peer, sink, pinPath: `${mountBpfFileSystem()}/weir` };
-}
-
-function join(host: NetworkNamespace, peer: NetworkNamespace, name: string): void {
-  host.run('ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', name, 'netns', peer.name);
-  for (const { run } of [host, peer]) run('ip', 'link', 'set', name, 'up');
-}
-
-/** Sends on interfaces all the time, frames to nobody, which count where they come in. */
-function createTraffic(peer: NetworkNamespace) {
-  const sent = new Map<string, number>();
-  const names = new Set<string>();
-  let running = true;
-  let turn = 0;
-  const send = (name: string) => {
-    const frame = frames[turn++ % FLOWS]!;
-    sendFrame({ networkNamespace: peer.name, interface: name, frame, count: BATCH });
-    sent.set(name, (sent.get(name) ?? 0) + BATCH * frame.length);
-  };
-  const loop = (async () => {
-    while (running) {
-      for (const name of names) send(name);
-      await delay(1);
-    }
-  })();
-  return {
-    sent,
-    start: (name: string) => void names.add(name),
-    stop: (name: string) => void names.delete(name),
-    async end() {
-      running = false;
-      await loop;
-      return sent;
-    },
-  };
-}
-
-/** Bytes by interface, without the windows that another one overlaps; and how many these were. */
-function received(points: readonly ReceivedPoint[]) {
-  const windows = Map.groupBy(points, ({ startNs, timeNs }) => `${startNs} ${timeNs}`);
-  const inOrder = [...windows.values()];
-  const kept = inOrder.filter((window, at) => {
-    const next = inOrder[at + 1]?.[0];
-    return next === undefined || next.startNs >= window[0]!.timeNs;
-  });
-  return { bytes: sumsBy(kept.flat(), METRIC, ['iface']), repeated: inOrder.length - kept.length };
-}
-
-const attached = (agent: Agent, name: string) =>
-  [...agent.said().matchAll(/\tInterfaces changed\.\t(\{.*\})$/gm)].some(([, fields = '']) =>
-    (JSON.parse(fields) as { attached: string[] }).attached.includes(name),
-  );
-
-const total = (sink: Sink) => [...sumsBy(sink.points(), METRIC, []).values()].reduce((sum, bytes) => sum + bytes, 0);
-
-/** Returns the bytes. */
-function send(peer: NetworkNamespace, name: string, count: number): number {
-  const frame = frames[count % FLOWS]!;
-  sendFrame({ networkNamespace: peer.name, interface: name, frame, count });
-  return count * frame.length;
-}
-
-/** From the lines at the end: bytes by figure, of one interface. */
-function ledgerOf(stderr: string, name: string): Record<string, number> {
-  const line = new RegExp(`^ledger {2}${name} +(.*)$`, 'm').exec(stderr)?.[1] ?? '';
-  const figures = line.matchAll(/(seen|exported|filtered|lost|in_table) ([\d,]+)/g);
-  return Object.fromEntries([...figures].map(([, what = '', value = '']) => [what, Number(value.replaceAll(',', ''))]));
-}
-
-/** Takes the pins away, as a user does; returns how many programs still hang on eth0. */
-async function leftBehind(host: NetworkNamespace, pinPath: string): Promise<number> {
-  rmSync(pinPath, { recursive: true });
-  for (const hook of ['ingress', 'egress']) {
-    if (host.run('tc', 'qdisc', 'show', 'dev', 'eth0').includes('clsact')) {
-      host.run('tc', 'filter', 'del', 'dev', 'eth0', hook, 'pref', '1');
-    }
-  }
-  const hanging = () => attachedProgramCount(host.name, 'eth0');
-  await until('the kernel has let go', () => hanging() === 0);
-  return hanging();
-}
-
 for (const backend of ['tcx', 'tc'] as const) {
   const keys = `, traffic_control_backend: ${backend}`;
 
-  test(`with ${backend}, agents killed at any moment lose nothing while interfaces come and go`, async (t) => {
+  test.serial(`with ${backend}, agents killed at any moment lose nothing while interfaces come and go`, async (t) => {
     t.timeout(240_000);
     const { host, peer, sink, pinPath } = await hosts(t);
     const config = configWith(pinPath, keys);
@@ -180,53 +77,132 @@ for (const backend of ['tcx', 'tc'] as const) {
   });
 }
 
-test('a window that had arrived when its agent was killed unaware comes again, whole, and nothing else does', async (t) => {
+test.serial(
+  'a window that had arrived when its agent was killed unaware comes again, whole, and nothing else does',
+  async (t) => {
+    const { host, peer, sink, pinPath } = await hosts(t);
+    const config = configWith(pinPath);
+    const killed = await startAgent(host, config);
+    let sent = send(peer, 'eth0', 3);
+    await until('the first window has arrived', () => total(sink) === sent);
+    sink.hold();
+    const onItsWay = send(peer, 'eth0', 5);
+    await until('the second one has, too', () => total(sink) === sent + onItsWay);
+    sent += onItsWay + send(peer, 'eth0', 7);
+    await killed.kill();
+    sent += send(peer, 'eth0', 11);
+    sink.answer();
+    const next = await startAgent(host, config);
+    sent += send(peer, 'eth0', 13);
+    await until('all has arrived', () => total(sink) === sent + onItsWay);
+    const { code, stderr } = await next.stop();
+    t.is(code, 0, stderr);
+    t.is(total(sink), sent + onItsWay);
+    const { bytes, repeated } = received(sink.points());
+    t.is(bytes.get('eth0'), sent);
+    t.is(repeated, 1);
+    t.is(await leftBehind(host, pinPath), 0);
+  },
+);
+
+test.serial(
+  'while the server refuses, agents may be killed and stopped, and nothing is lost or comes twice',
+  async (t) => {
+    const { host, peer, sink, pinPath } = await hosts(t);
+    const config = configWith(pinPath);
+    sink.refuse();
+    const killed = await startAgent(host, config);
+    let sent = send(peer, 'eth0', 3);
+    await until('it was refused', () => killed.said().includes('Will retry'));
+    await killed.kill();
+    sent += send(peer, 'eth0', 5);
+    const stopped = await startAgent(host, config);
+    await until('it was refused, too', () => stopped.said().includes('Will retry'));
+    const unknown = send(peer, 'eth0', 7);
+    const ended = await stopped.stop();
+    t.is(ended.code, 0, ended.stderr);
+    t.regex(ended.stderr, /warn.*The last window was not acknowledged: it stays in the table/);
+    t.deepEqual(ledgerOf(ended.stderr, 'eth0'), { seen: sent, exported: 0, filtered: 0, lost: 0, in_table: sent });
+    sent += unknown + send(peer, 'eth0', 11);
+    sink.accept();
+    const last = await startAgent(host, config);
+    await until('all has arrived', () => total(sink) === sent);
+    const { stderr } = await last.stop();
+    t.deepEqual(ledgerOf(stderr, 'eth0'), { seen: sent, exported: sent, filtered: 0, lost: 0 });
+    t.is(total(sink), sent);
+    t.is(await leftBehind(host, pinPath), 0);
+  },
+);
+
+test.serial(
+  'an agent that stops leaves its programs counting, and the ledgers of all agents add up to what was sent',
+  async (t) => {
+    const { host, peer, sink, pinPath } = await hosts(t);
+    const config = configWith(pinPath, ', cache_max_flows: 1024', 60_000);
+    const ledgers: Record<string, number>[] = [];
+    let flows = 0;
+    let notIp = 0;
+    const sendAll = () => {
+      flows += send(peer, 'eth0', 9);
+      sendFrame({ networkNamespace: peer.name, interface: 'eth0', frame: ARP, count: 4 });
+      notIp += 4 * ARP.length;
+    };
+    for (let run = 0; run < 3; run++) {
+      const agent = await startAgent(host, config);
+      t.is(attachedProgramCount(host.name, 'eth0'), 2);
+      sendAll();
+      const { code, stderr } = await agent.stop();
+      t.is(code, 0, stderr);
+      ledgers.push(ledgerOf(stderr, 'eth0'));
+      t.is(attachedProgramCount(host.name, 'eth0'), 2);
+      if (run < 2) sendAll();
+    }
+    const sum = (figure: string) => ledgers.reduce((all, ledger) => all + (ledger[figure] ?? 0), 0);
+    t.deepEqual(
+      { seen: sum('seen'), exported: sum('exported'), filtered: sum('filtered'), in_table: sum('in_table') },
+      { seen: flows + notIp, exported: flows, filtered: notIp, in_table: 0 },
+    );
+    t.is(total(sink), flows);
+    const windows = sink.points().map(({ startNs, timeNs }) => [startNs, timeNs] as const);
+    const bounds = [...new Map(windows.map(([start, end]) => [start, end]))].toSorted(([a], [b]) => Number(a - b));
+    t.true(
+      bounds.every(([start], at) => at === 0 || start === bounds[at - 1]![1]),
+      'windows join, also between agents',
+    );
+    t.is(await leftBehind(host, pinPath), 0);
+  },
+);
+
+test.serial('more flows than fit come through a kill in the overflow map, too', async (t) => {
+  t.timeout(120_000);
   const { host, peer, sink, pinPath } = await hosts(t);
-  const config = configWith(pinPath);
-  const killed = await startAgent(host, config);
-  let sent = send(peer, 'eth0', 3);
-  await until('the first window has arrived', () => total(sink) === sent);
+  const config = configWith(pinPath, ', cache_max_flows: 256');
+  const many = Array.from({ length: 3000 }, (_, at) =>
+    udpFrame({ src: '192.0.2.1', dst: '198.51.100.1', srcPort: 1024 + at, dstPort: 53, payloadBytes: 10 }),
+  );
+  const sendMany = () => {
+    for (const frame of many) sendFrame({ networkNamespace: peer.name, interface: 'eth0', frame });
+    return many.length * many[0]!.length;
+  };
+  const first = await startAgent(host, config);
+  let sent = sendMany();
+  await until('all flows have arrived', () => total(sink) === sent);
   sink.hold();
-  const onItsWay = send(peer, 'eth0', 5);
-  await until('the second one has, too', () => total(sink) === sent + onItsWay);
-  sent += onItsWay + send(peer, 'eth0', 7);
-  await killed.kill();
-  sent += send(peer, 'eth0', 11);
+  const committed = sent;
+  sent += sendMany();
+  await until('a window is on its way', () => total(sink) > committed);
+  // What came since is in the table and in both overflow maps.
+  sent += sendMany();
+  await first.kill();
+  const onItsWay = total(sink) - committed;
+  sent += sendMany();
   sink.answer();
   const next = await startAgent(host, config);
-  sent += send(peer, 'eth0', 13);
+  sent += sendMany();
   await until('all has arrived', () => total(sink) === sent + onItsWay);
-  const { code, stderr } = await next.stop();
-  t.is(code, 0, stderr);
+  const { stderr } = await next.stop();
   t.is(total(sink), sent + onItsWay);
-  const { bytes, repeated } = received(sink.points());
-  t.is(bytes.get('eth0'), sent);
-  t.is(repeated, 1);
-  t.is(await leftBehind(host, pinPath), 0);
-});
-
-test('while the server refuses, agents may be killed and stopped, and nothing is lost or comes twice', async (t) => {
-  const { host, peer, sink, pinPath } = await hosts(t);
-  const config = configWith(pinPath);
-  sink.refuse();
-  const killed = await startAgent(host, config);
-  let sent = send(peer, 'eth0', 3);
-  await until('it was refused', () => killed.said().includes('Will retry'));
-  await killed.kill();
-  sent += send(peer, 'eth0', 5);
-  const stopped = await startAgent(host, config);
-  await until('it was refused, too', () => stopped.said().includes('Will retry'));
-  const unknown = send(peer, 'eth0', 7);
-  const ended = await stopped.stop();
-  t.is(ended.code, 0, ended.stderr);
-  t.regex(ended.stderr, /warn.*The last window was not acknowledged: it stays in the table/);
-  t.deepEqual(ledgerOf(ended.stderr, 'eth0'), { seen: sent, exported: 0, filtered: 0, lost: 0, in_table: sent });
-  sent += unknown + send(peer, 'eth0', 11);
-  sink.accept();
-  const last = await startAgent(host, config);
-  await until('all has arrived', () => total(sink) === sent);
-  const { stderr } = await last.stop();
-  t.deepEqual(ledgerOf(stderr, 'eth0'), { seen: sent, exported: sent, filtered: 0, lost: 0 });
-  t.is(total(sink), sent);
+  t.is(received(sink.points()).bytes.get('eth0'), sent);
+  t.is(ledgerOf(stderr, 'eth0').lost, 0);
   t.is(await leftBehind(host, pinPath), 0);
 });

@@ -45,9 +45,10 @@ FLOW_ASSERT(sizeof(union flow_key) == 40, "flow key");
  *   FREE --claim--> CLAIMED --key written--> READY --idle--> DEAD --after a grace period--> FREE
  *        program             program               user space      user space
  *
- * On its way from DEAD to FREE a slot is EMPTIED for a moment, so that a process which goes on after a kill knows whether
- * its counters were set back. Programs count into READY slots only. The key of a slot is stable while its state is READY or DEAD, so it is read
- * after the state; a key that was read before may belong to the flow that had the slot earlier.
+ * On its way from DEAD to FREE a slot is EMPTIED for a moment, so that a process which goes on after a kill knows
+ * whether its counters were set back. Programs count into READY slots only. The key of a slot is stable while its state
+ * is READY or DEAD, so it is read after the state; a key that was read before may belong to the flow that had the slot
+ * earlier.
  */
 enum slot_state { SLOT_FREE = 0, SLOT_CLAIMED = 1, SLOT_READY = 2, SLOT_DEAD = 3, SLOT_EMPTIED = 4 };
 

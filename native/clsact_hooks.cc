@@ -21,8 +21,9 @@ namespace weir
 namespace
 {
 
-// Handles of our filters, and of nobody else's: "wei" in ASCII, then whether clsact was made for them. Filters that are to
-// outlive the process have "wp" and 15 bits of their folder's name instead: they are for the next process of that folder.
+// Handles of our filters, and of nobody else's: "wei" in ASCII, then whether clsact was made for them. Filters that are
+// to outlive the process have "wp" and 15 bits of their folder's name instead: they are for the next process of that
+// folder.
 constexpr uint32_t own_handle = 0x77656900;
 constexpr uint32_t pinned_handle = 0x77700000;
 constexpr uint32_t made_clsact = 1;
@@ -280,12 +281,13 @@ void ClsactHooks::discard(const PinFolder &pins)
 std::vector<std::string> remove_left_filters()
 {
 	std::vector<std::string> removed;
-	for_each_left_behind(own_handle, [&](uint32_t ifindex, flow_direction direction, const ClassifierFilter &filter) {
-		remove_filter(ifindex, direction, filter);
-		char name[IF_NAMESIZE];
-		const std::string device = ::if_indextoname(ifindex, name) ? name : std::to_string(ifindex);
-		removed.push_back(device + " " + hook_name(direction));
-	});
+	for_each_left_behind(
+	    own_handle, [&](uint32_t ifindex, flow_direction direction, const ClassifierFilter &filter) {
+		    remove_filter(ifindex, direction, filter);
+		    char name[IF_NAMESIZE];
+		    const std::string device = ::if_indextoname(ifindex, name) ? name : std::to_string(ifindex);
+		    removed.push_back(device + " " + hook_name(direction));
+	    });
 	return removed;
 }
 

@@ -249,8 +249,7 @@ void DeviceTable::reported(const std::vector<LedgerEntry> &entries)
 
 DeviceTable::Amounts DeviceTable::amounts_of(const Account &account, const Amounts &row) const
 {
-	return account.row == 0 ? account.in_former_rows
-				: sum(account.in_former_rows, growth(row, account.before_row));
+	return account.row == 0 ? account.in_former_rows : sum(account.in_former_rows, growth(row, account.before_row));
 }
 
 DeviceTable::Amounts DeviceTable::read_row(uint16_t row) const

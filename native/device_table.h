@@ -32,8 +32,8 @@ class DeviceTable
 	// `progress` is of tables that outlive the process, else null.
 	DeviceTable(int devices_descriptor, int ledger_descriptor, Progress *progress);
 
-	// Goes on with the devices of a process before: what the ledger has grown by since its last committed window comes
-	// with the next reading. Where no program hangs any more, the device stays known for its figures alone.
+	// Goes on with the devices of a process before: what the ledger has grown by since its last committed window
+	// comes with the next reading. Where no program hangs any more, the device stays known for its figures alone.
 	void take_over(const std::set<std::pair<uint32_t, flow_direction>> &hanging);
 	bool frames_start_at_ip(uint32_t ifindex) const;
 

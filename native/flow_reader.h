@@ -36,8 +36,8 @@ class FlowReader
 
 	// After a Failure there is nothing to commit, and the next collect has all of it.
 	Window collect(const Columns &columns);
-	// Returns how many slots were freed. After a Failure the rows are committed all the same. The time is that of the
-	// window's end, for who takes the table over.
+	// Returns how many slots were freed. After a Failure the rows are committed all the same. The time is that of
+	// the window's end, for who takes the table over.
 	size_t commit(uint64_t window_end_ns);
 	void new_endpoint_epoch();
 	size_t row_bound() const;

@@ -58,8 +58,7 @@ bool FlowReader::may_free(uint32_t index)
 	// Without an endpoint epoch it is a flow of a process before, and nobody has asked yet.
 	const bool known_to_be_no_connection =
 	    known_[index].endpoint_epoch != 0 && known_[index].identity.initiator == INITIATOR_UNKNOWN;
-	if (known_to_be_no_connection || crowded() ||
-	    idle_epochs > uint64_t{idle_windows_} * open_connection_factor)
+	if (known_to_be_no_connection || crowded() || idle_epochs > uint64_t{idle_windows_} * open_connection_factor)
 		return true;
 	return !openings_.is_open(slots_, index);
 }

@@ -36,8 +36,8 @@ class Hooks
 	virtual void detach_all() noexcept = 0;
 	// `tcx`, `tc` or `socket_filter`.
 	virtual const char *kind() const = 0;
-	// Of pinned hooks: where programs of a process before hang. From here on they are those of this object; nothing is
-	// missed and nothing counted twice in between. What hangs on devices that are gone is removed.
+	// Of pinned hooks: where programs of a process before hang. From here on they are those of this object; nothing
+	// is missed and nothing counted twice in between. What hangs on devices that are gone is removed.
 	virtual std::set<HookPlace> take_over(const std::function<bool(uint32_t ifindex)> &frames_start_at_ip)
 	{
 		(void)frames_start_at_ip;

@@ -28,7 +28,7 @@ struct Loaded {
 					bool frames_start_at_ip);
 	void detach(uint32_t ifindex, flow_direction direction);
 
-	std::unique_ptr<PinnedMaps> pins;   // null: nothing outlives the process
+	std::unique_ptr<PinnedMaps> pins; // null: nothing outlives the process
 	BpfObject object;
 	std::unique_ptr<Progress> progress; // the same
 	FlowReader reader;

@@ -20,8 +20,8 @@ class Overflow
 {
       public:
 	Overflow(int first_descriptor, int second_descriptor) : descriptors_{first_descriptor, second_descriptor} {}
-	// What is in the map that programs do not use, which they are turned to the other one for unless it has something
-	// already. Waits for running programs when there is anything. Throws Failure.
+	// What is in the map that programs do not use, which they are turned to the other one for unless it has
+	// something already. Waits for running programs when there is anything. Throws Failure.
 	std::vector<OverflowFlow> read(flow_control &control) const;
 	// Of a generation that no program writes to.
 	std::vector<OverflowFlow> flows(uint32_t generation) const;

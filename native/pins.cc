@@ -74,8 +74,8 @@ std::string constants_of(const bpf_object *object)
 {
 	size_t bytes = 0;
 	const bpf_map *map = bpf_object__find_map_by_name(object, ".rodata.settings");
-	const auto *value = static_cast<const uint8_t *>(map ? bpf_map__initial_value(const_cast<bpf_map *>(map), &bytes)
-							     : nullptr);
+	const auto *value =
+	    static_cast<const uint8_t *>(map ? bpf_map__initial_value(const_cast<bpf_map *>(map), &bytes) : nullptr);
 	std::string text;
 	char digits[3];
 	for (size_t at = 0; at < bytes; at++) {
@@ -165,7 +165,8 @@ void PinnedMaps::prepare(bpf_object *object)
 			continue;
 		const FileDescriptor pinned = folder_.open(pin_name(of_maps, bpf_map__name(map)));
 		if (pinned.get() < 0)
-			throw Failure("pin_path " + folder_.path() + "/" + pin_name(of_maps, bpf_map__name(map)), ENOENT);
+			throw Failure("pin_path " + folder_.path() + "/" + pin_name(of_maps, bpf_map__name(map)),
+				      ENOENT);
 		const int error = bpf_map__reuse_fd(map, pinned.get()); // of a copy
 		if (error)
 			throw Failure("bpf_map__reuse_fd", -error);
@@ -248,7 +249,8 @@ std::vector<DeviceName> PinnedMaps::names() const
 	return names;
 }
 
-// The programs first, so that the sums are the last word. Where the meaning of the numbers has changed, nobody knows it.
+// The programs first, so that the sums are the last word. Where the meaning of the numbers has changed, nobody knows
+// it.
 Refused PinnedMaps::refuse(const Lines &before) const
 {
 	Refused refused;

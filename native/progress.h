@@ -16,8 +16,8 @@ namespace weir
 
 class PinnedMaps;
 
-// `next` counts when its window is committed. A process that finds the window of one that was killed before it committed
-// drops it.
+// `next` counts when its window is committed. A process that finds the window of one that was killed before it
+// committed drops it.
 template <typename Value>
 struct Staged {
 	Value value;
@@ -26,8 +26,8 @@ struct Staged {
 };
 
 struct ProgressHead {
-	uint64_t committed;	    // the last committed window
-	uint64_t window_end_ns[2];  // by the last bit of the window
+	uint64_t committed;	     // the last committed window
+	uint64_t window_end_ns[2];   // by the last bit of the window
 	uint64_t overflow_window[2]; // the window that has what is in this overflow map; 0: none
 };
 

@@ -37,7 +37,9 @@ class TcxHooks final : public Hooks
 	class Link
 	{
 	      public:
-		Link(FileDescriptor descriptor, bool outlives) : descriptor_(std::move(descriptor)), outlives_(outlives) {}
+		Link(FileDescriptor descriptor, bool outlives) : descriptor_(std::move(descriptor)), outlives_(outlives)
+		{
+		}
 		Link(Link &&) = default;
 		~Link();
 		void detach() const noexcept;

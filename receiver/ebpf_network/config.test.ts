@@ -33,6 +33,7 @@ test('an empty block takes every default', (t) => {
   );
   t.deepEqual(rest, {
     source: 'tc',
+    pin_path: '',
     traffic_control_backend: 'auto',
     deduper: 'first_come',
     deduper_fc_ttl: 0,

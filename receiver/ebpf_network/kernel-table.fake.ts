@@ -1,6 +1,6 @@
 /** For tests: a kernel table in memory with the contract of the real one, a clock moved by hand, a pipeline's end. */
 
-import type { Consumer } from '../../core/component/define.ts';
+import type { Consumer, Settlement } from '../../core/component/define.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
 import type { Amount, Collected, HookDirection, KernelTable, LedgerRow } from '../../native/index.ts';
@@ -193,6 +193,10 @@ export function createFakeClock(): FakeClock {
 
 export interface FakeConsumer extends Consumer {
   readonly tables: FlowTable[];
+  /** Says what became of the tables that are open. */
+  settle(settlement: Settlement): void;
+  /** False: tables that come are settled by `settle`. Default true. */
+  delivers: boolean;
   /** Thrown by every consume while set. */
   failure: Error | undefined;
   setRoom(room: boolean): void;
@@ -204,9 +208,14 @@ export function createFakeConsumer(): FakeConsumer {
   let room = true;
   let announce = () => {};
   let waiter: (() => void) | undefined;
+  const open: ((settlement: Settlement) => void)[] = [];
   return {
     tables: [],
     failure: undefined,
+    delivers: true,
+    settle(settlement) {
+      for (const onSettled of open.splice(0)) onSettled(settlement);
+    },
     hasRoom: () => room,
     waitForRoom: (signal) =>
       new Promise((resolve) => {
@@ -217,9 +226,11 @@ export function createFakeConsumer(): FakeConsumer {
         signal.addEventListener('abort', () => waiter?.(), { once: true });
         announce();
       }),
-    consume(table) {
+    consume(table, onSettled = () => undefined) {
       if (this.failure !== undefined) throw this.failure;
       this.tables.push(table);
+      open.push(onSettled);
+      if (this.delivers) this.settle('delivered');
     },
     setRoom(value) {
       room = value;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// long: a filter, the clsact below it and the handles that tell whose they are come and go together.
 #include "clsact_hooks.h"
 
 #include <algorithm>

@@ -20,6 +20,16 @@ namespace weir
 
 class Progress;
 
+constexpr uint16_t iface_of(uint32_t ifindex)
+{
+	return static_cast<uint16_t>(ifindex & (DEVICE_SLOTS - 1));
+}
+
+constexpr uint8_t bit_of(flow_direction direction)
+{
+	return static_cast<uint8_t>(1u << direction);
+}
+
 struct LedgerEntry {
 	uint16_t iface;
 	flow_direction direction;

@@ -9,12 +9,9 @@
 
 #include <bpf/bpf.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "failure.h"
-#include "grace_period.h"
 #include "hooks.h"
-#include "overflow.h"
 #include "progress.h"
 
 namespace weir
@@ -26,8 +23,6 @@ namespace
 constexpr std::string_view of_maps = "map_";
 constexpr std::string_view of_own_maps = "own_";
 constexpr const char *description_name = "description";
-constexpr const char *names_name = "own_device_names";
-constexpr const char *constants_line = "constants of the programs";
 constexpr uint32_t description_bytes = 16384;
 
 // One entry a flow: how many is a setting of its own.
@@ -44,15 +39,6 @@ std::string pin_name(std::string_view prefix, std::string name)
 bool is_pinned(const bpf_map *map)
 {
 	return !std::string_view(bpf_map__name(map)).starts_with(".rodata");
-}
-
-bpf_map_info info_of(int descriptor)
-{
-	bpf_map_info info = {};
-	uint32_t bytes = sizeof(info);
-	if (bpf_obj_get_info_by_fd(descriptor, &info, &bytes))
-		throw Failure("bpf_obj_get_info_by_fd", errno);
-	return info;
 }
 
 // Of the calling thread. A namespace's number in the file system may come again, its cookie does not.
@@ -83,12 +69,6 @@ std::string constants_of(const bpf_object *object)
 		text += digits;
 	}
 	return text;
-}
-
-// What the numbers in the maps mean, and which maps there are; as opposed to settings.
-bool is_layout(const std::string &line)
-{
-	return line == "layout" || line.starts_with("map ");
 }
 
 } // namespace
@@ -176,7 +156,7 @@ void PinnedMaps::prepare(bpf_object *object)
 void PinnedMaps::keep(bpf_object *object)
 {
 	if (taken_over_) {
-		names_ = folder_.open(names_name);
+		names_ = folder_.open(device_names_pin);
 		return;
 	}
 	bpf_map *map;
@@ -190,7 +170,7 @@ void PinnedMaps::keep(bpf_object *object)
 					       DEVICE_SLOTS, &options));
 	if (names_.get() < 0)
 		throw Failure("bpf_map_create device_names", errno);
-	folder_.pin(names_.get(), names_name);
+	folder_.pin(names_.get(), device_names_pin);
 }
 
 void PinnedMaps::seal()
@@ -247,71 +227,6 @@ std::vector<DeviceName> PinnedMaps::names() const
 			names.push_back(value);
 	}
 	return names;
-}
-
-// The programs first, so that the sums are the last word. Where the meaning of the numbers has changed, nobody knows
-// it.
-Refused PinnedMaps::refuse(const Lines &before) const
-{
-	Refused refused;
-	bool same_layout = true;
-	std::set<std::string> names;
-	for (const Lines *lines : {&before, &description_}) {
-		for (const auto &[name, value] : *lines)
-			names.insert(name);
-	}
-	for (const std::string &name : names) {
-		const auto then = before.find(name), now = description_.find(name);
-		const std::string was = then == before.end() ? "nothing" : then->second;
-		const std::string is = now == description_.end() ? "nothing" : now->second;
-		if (was == is)
-			continue;
-		same_layout = same_layout && !is_layout(name);
-		if (name != constants_line)
-			refused.differences.push_back(name + ": " + was + " before, " + is + " now");
-	}
-	if (refused.differences.empty())
-		refused.differences.push_back(constants_line);
-	discard_hooks(folder_);
-	wait_for_running_programs();
-	if (!same_layout)
-		return refused;
-
-	const FileDescriptor slots = folder_.open("map_flow_slots"), control = folder_.open("map__data_control");
-	const FileDescriptor overflow[] = {folder_.open("map_overflow_0"), folder_.open("map_overflow_1")};
-	const FileDescriptor known_names = folder_.open(names_name);
-	const uint32_t entries = info_of(slots.get()).max_entries;
-	const MapView<flow_slot> table(slots.get(), entries, "flow_slots");
-	Progress progress(*this, entries);
-	progress.map_slots(entries);
-	auto &amounts = refused.amounts.emplace();
-	const auto add = [&](const flow_key &key, uint64_t bytes, uint64_t packets) {
-		if (packets == 0)
-			return;
-		flow_amount &sum = amounts[{key.iface, key.direction}];
-		sum.bytes += bytes;
-		sum.packets += packets;
-	};
-	for (uint32_t index = 0; index < entries; index++) {
-		const flow_slot &slot = table[index];
-		if (slot.state == SLOT_READY || slot.state == SLOT_DEAD)
-			add(slot.key, slot.bytes - progress.slot(index).bytes,
-			    slot.packets - progress.slot(index).packets);
-	}
-	const Overflow maps(overflow[0].get(), overflow[1].get());
-	for (const uint32_t generation : {0, 1}) {
-		if (progress.overflow_is_committed(generation))
-			continue;
-		for (const OverflowFlow &flow : maps.flows(generation))
-			add(flow.key, flow.amount.bytes, flow.amount.packets);
-	}
-	DeviceName value;
-	for (const auto &[place, amount] : amounts) {
-		const uint32_t key = place.first;
-		if (bpf_map_lookup_elem(known_names.get(), &key, &value) == 0)
-			refused.names.push_back(value);
-	}
-	return refused;
 }
 
 // The description first: what is half gone must not be taken for whole.

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "../bpf/flow.h"
@@ -37,6 +38,19 @@ struct Refused {
 	std::optional<std::map<std::pair<uint16_t, uint8_t>, flow_amount>> amounts;
 	std::vector<DeviceName> names;
 };
+
+// Names among pins and in descriptions that two files know.
+constexpr const char *device_names_pin = "own_device_names";
+constexpr const char *constants_line = "constants of the programs";
+
+inline bpf_map_info info_of(int descriptor)
+{
+	bpf_map_info info = {};
+	uint32_t bytes = sizeof(info);
+	if (bpf_obj_get_info_by_fd(descriptor, &info, &bytes))
+		throw Failure("bpf_obj_get_info_by_fd", errno);
+	return info;
+}
 
 class PinnedMaps
 {

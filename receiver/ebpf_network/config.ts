@@ -1,4 +1,8 @@
-/** The keys of `ebpf_network`: their formats, defaults and docs. Names are those of Beyla. */
+/**
+ * The keys of `ebpf_network`: their formats, defaults and docs. Names are those of Beyla.
+ *
+ * long: it is the list of keys, with their texts.
+ */
 
 import { isIP } from 'node:net';
 import type { ConfigProblem } from '../../core/component/define.ts';

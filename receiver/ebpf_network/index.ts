@@ -2,7 +2,6 @@
 
 import { networkInterfaces } from 'node:os';
 import { type Consumer, defineReceiver, type Host, type Receiver } from '../../core/component/define.ts';
-import type { WeirError } from '../../core/errors.ts';
 import { flowAttributes } from '../../core/table/flow-columns.ts';
 import {
   type InterfaceWatch,
@@ -20,11 +19,11 @@ import { countedProtocols, type EbpfNetworkConfig, elsewhere, problemsBetween, s
 import { createCoverage, type InterfaceBytes, readInterfaceBytes } from './coverage.ts';
 import { createFollower, type Follower } from './follow.ts';
 import { InterfaceNames } from './interface-names.ts';
-import { type InterfaceSelection, nothingLeft, selectInterfaces } from './interfaces.ts';
+import { nothingLeft, selectInterfaces } from './interfaces.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { attachmentsOf, pinPlace, reportRefused, takeOver } from './pins.ts';
 import { agentResource, resourceSources } from './resource.ts';
-import { firstThatAttaches, sourceReason } from './source.ts';
+import { firstThatAttaches, sayWhatIsCounted } from './source.ts';
 
 /** What the receiver takes from the host; tests give their own. */
 export interface Kernel {
@@ -185,36 +184,6 @@ async function startCounting(
 function watchWith(config: EbpfNetworkConfig, source: Kernel, look: (gone: Iterable<number>) => void): InterfaceWatch {
   if (config.listen_interfaces === 'poll') return source.pollInterfaces(config.listen_poll_period, () => look([]));
   return source.watchInterfaces(look);
-}
-
-/** Says what is counted, by which source and why, and what is not. */
-function sayWhatIsCounted(
-  config: EbpfNetworkConfig,
-  { logger }: Host,
-  { hookKind }: KernelTable,
-  { attachments, unreadable }: InterfaceSelection,
-  agentAddress: string | undefined,
-  whyNothing: () => WeirError,
-): void {
-  const namesOf = (interfaces: readonly NetworkInterface[]) => interfaces.map(({ name }) => name);
-  if (unreadable.length > 0) {
-    const ofUnknownType = unreadable.map(({ name, linkType }) => `${name} (${linkType})`);
-    logger.warn('Not counting on interfaces of an unknown link type.', { interfaces: ofUnknownType });
-  }
-  const interfaces = namesOf(attachments.map(({ iface }) => iface));
-  if (config.deduper_fc_ttl > 0) {
-    logger.info('deduper_fc_ttl decides nothing: counting each packet once needs no cache.');
-  }
-  const sources = { tcx: 'tc with tcx', tc: 'tc with clsact', socket_filter: 'socket_filter' } as const;
-  logger.info('Counting on interfaces.', {
-    source: sources[hookKind],
-    because: sourceReason(config, hookKind),
-    interfaces,
-    'beyla.ip': agentAddress,
-  });
-  if (interfaces.length === 0) {
-    logger.warn('Nothing is counted until an interface comes that fits.', { reason: whyNothing() });
-  }
 }
 
 /** What every flow table says about this agent. */

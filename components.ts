@@ -5,11 +5,17 @@ import debug from './exporters/debug/index.ts';
 import otlpGrpc from './exporters/otlp_grpc/index.ts';
 import otlpHttp from './exporters/otlp_http/index.ts';
 import attributeSelect from './processors/attribute_select/index.ts';
+import cidr from './processors/cidr/index.ts';
 import deltaToCumulative from './processors/delta_to_cumulative/index.ts';
+import reverseDns from './processors/reverse_dns/index.ts';
+import zone from './processors/zone/index.ts';
 import ebpfNetwork from './receiver/ebpf_network/index.ts';
 
 export const components: readonly Component[] = [
   ebpfNetwork,
+  cidr,
+  zone,
+  reverseDns,
   attributeSelect,
   deltaToCumulative,
   debug,

@@ -6,22 +6,12 @@
 import { type AttributeColumn, numbers } from '../core/table/dictionary.ts';
 import { groupBy } from '../core/table/group-by.ts';
 import { SeriesIndex } from '../core/table/series-index.ts';
+import { randomNumbers } from './tools/random-numbers.ts';
 
 const ROWS = 1_000_000;
 const GROUPS = 50_000;
 const ENDPOINTS = 3000;
 const ROUNDS = 5;
-
-/** Numbers in [0, limit) that repeat from run to run (xorshift32). */
-function randomNumbers(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % limit;
-  };
-}
 
 function makeRows(): { columns: AttributeColumn[]; measures: Float64Array[] } {
   const random = randomNumbers(42);

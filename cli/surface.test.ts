@@ -55,9 +55,9 @@ test('a component with an empty block has every default', async (t) => {
     '--config',
     `yaml:
 receivers: {ebpf_network: }
-processors: {attribute_select: , delta_to_cumulative: }
+processors: {cidr: , zone: , reverse_dns: , attribute_select: , delta_to_cumulative: }
 exporters: {debug: , otlp_grpc: {endpoint: 'localhost:4317'}, otlp_http: {endpoint: 'http://localhost:4318'}}
-${pipeline('ebpf_network', 'attribute_select, delta_to_cumulative', 'debug, otlp_grpc, otlp_http')}`,
+${pipeline('ebpf_network', 'cidr, zone, reverse_dns, attribute_select, delta_to_cumulative', 'debug, otlp_grpc, otlp_http')}`,
   );
   t.is(code, 0);
   const { receivers, processors, exporters } = parse(output);
@@ -81,6 +81,22 @@ ${pipeline('ebpf_network', 'attribute_select, delta_to_cumulative', 'debug, otlp
     metric_names: 'beyla',
   });
   t.deepEqual(processors, {
+    cidr: { cidrs: [] },
+    zone: {
+      node_labels: { zone: 'topology.kubernetes.io/zone', region: 'topology.kubernetes.io/region' },
+      cidrs: [],
+      cloud: 'off',
+      unknown_zones: 'ignore',
+    },
+    reverse_dns: {
+      type: 'local',
+      cache_len: 10_000,
+      cache_expiry: '1h',
+      negative_cache_expiry: '5m',
+      timeout: '5s',
+      max_in_flight: 16,
+      servers: [],
+    },
     attribute_select: { select: {}, strict: true },
     delta_to_cumulative: { max_stale: '5m', max_streams: 100_000 },
   });
@@ -116,14 +132,14 @@ test('old names and names with hyphens are the component itself', async (t) => {
     '--config',
     `yaml:
 receivers: {ebpf-network/a: }
-processors: {attribute-select: , deltatocumulative: }
+processors: {reverse-dns: , attribute-select: , deltatocumulative: }
 exporters: {otlp: {endpoint: 'localhost:4317'}, otlphttp/b: {endpoint: 'http://localhost:4318'}}
-${pipeline('ebpf-network/a', 'attribute-select, deltatocumulative', 'otlp, otlphttp/b')}`,
+${pipeline('ebpf-network/a', 'reverse-dns, attribute-select, deltatocumulative', 'otlp, otlphttp/b')}`,
   );
   t.is(code, 0, problems);
   t.deepEqual(parse(output).service.pipelines.metrics, {
     receivers: ['ebpf_network/a'],
-    processors: ['attribute_select', 'delta_to_cumulative'],
+    processors: ['reverse_dns', 'attribute_select', 'delta_to_cumulative'],
     exporters: ['otlp_grpc', 'otlp_http/b'],
   });
 });
@@ -151,4 +167,59 @@ ${pipeline('ebpf_network', '', 'debug')}`,
       ),
     );
   }
+});
+
+test('what is wrong with ranges, places and name servers is all told at once, each with its place and fix', async (t) => {
+  const { code, problems } = await call(
+    'validate',
+    '--config',
+    `yaml:
+receivers: {ebpf_network: }
+processors:
+  cidr:
+    cidrs:
+      - 10.0.0.0/8
+      - 10.1.2.3/8
+      - {cidr: 10.0.0.0/33, name: office}
+  zone:
+    cidrs:
+      - {cidr: 10.1.0.0/16}
+  reverse_dns:
+    type: ebpf
+    servers: [dns.example]
+exporters: {debug: }
+${pipeline('ebpf_network', 'cidr, zone, reverse_dns', 'debug')}`,
+  );
+  t.is(code, 1);
+  t.deepEqual(
+    problems
+      .trimEnd()
+      .split('\n')
+      .filter((line) => line.startsWith('  ')),
+    [
+      '  yaml:7:9  processors::cidr::cidrs::1   write 10.0.0.0/8 for the range, or 10.1.2.3/32 for this one address   [config/value]',
+      '  yaml:8:10  processors::cidr::cidrs::2::cidr   the length of an IPv4 range is 0 to 32   [config/value]',
+      '  yaml:11:9  processors::zone::cidrs::0::zone   set zone   [config/missing]',
+      '  yaml:13:5  processors::reverse_dns::type   write local, which asks name servers, or none   [config/value]',
+      '  yaml:14:15  processors::reverse_dns::servers::0   write an IP address, with a port if it is not 53: 192.0.2.53, 192.0.2.53:5353, [2001:db8::53]:5353   [config/value]',
+    ],
+  );
+});
+
+test('a range that stands twice is told with the place of the second', async (t) => {
+  const { problems } = await call(
+    'validate',
+    '--config',
+    `yaml:
+receivers: {ebpf_network: }
+processors:
+  cidr:
+    cidrs: [10.0.0.0/8, {cidr: 10.0.0.0/8, name: office}]
+exporters: {debug: }
+${pipeline('ebpf_network', 'cidr', 'debug')}`,
+  );
+  t.regex(
+    problems,
+    /the range 10\.0\.0\.0\/8 stands twice, here and at cidrs::0\n {2}yaml:5:25 {2}processors::cidr::cidrs::1 {3}keep one of the two/,
+  );
 });

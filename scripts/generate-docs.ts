@@ -82,12 +82,11 @@ function attributesText(): string {
 function metricsText(): string {
   return table(
     ['beyla', 'obi', 'otel', 'unit', 'family', 'description'],
-    flowMetrics.map(({ family, descriptors: { beyla, obi, otel } }) => [
-      ...[beyla, obi, otel].map(({ name }) => inCode(name)),
-      inCode(beyla.unit),
-      family,
-      beyla.description,
-    ]),
+    flowMetrics.map(({ family, descriptors: { beyla, obi, otel } }) => {
+      const { unit, description } = (beyla ?? obi ?? otel)!;
+      const names = [beyla, obi, otel].map((descriptor) => (descriptor === null ? '' : inCode(descriptor.name)));
+      return [...names, inCode(unit), family, description];
+    }),
   );
 }
 

@@ -1,4 +1,4 @@
-/** The step for pipelines without attribute_select: makes every flow metric, with all attributes that the rows have. */
+/** The step for pipelines without attribute_select: makes flow bytes and packets, with all attributes that the rows have. */
 
 import type { Processor } from '../component/define.ts';
 import { flowMetrics } from '../table/metrics.ts';
@@ -6,12 +6,13 @@ import { allAttributes, createMetricsOfFlows } from '../table/metrics-of-flows.t
 
 export function createAllAttributes(): Processor {
   const metricsOfFlows = createMetricsOfFlows();
+  const metrics = flowMetrics.filter(({ family }) => family === 'flow');
   return {
     flows(table) {
       const attributes = allAttributes(table);
       return metricsOfFlows(
         table,
-        flowMetrics.map((metric) => ({ metric, attributes })),
+        metrics.map((metric) => ({ metric, attributes })),
       );
     },
   };

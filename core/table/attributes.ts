@@ -6,6 +6,7 @@
  * long: it is one list, and grows by an entry with each attribute.
  */
 
+import type { AttributeColumn } from './dictionary.ts';
 import type { FlowTable, NamingPreset } from './flow-table.ts';
 import type { MetricFamily } from './metrics.ts';
 
@@ -13,7 +14,7 @@ import type { MetricFamily } from './metrics.ts';
 export type Condition = 'always' | 'kubernetes' | 'cidrs' | 'deduper_none';
 
 export interface Attribute {
-  /** Beyla's name; the one used inside. */
+  /** Beyla's name where it has one; the one used inside. */
   readonly name: string;
   /** What it describes: one end of a flow, the flow, or the agent. */
   readonly level: 'endpoint' | 'flow' | 'resource';
@@ -21,6 +22,8 @@ export interface Attribute {
   /** How many series it makes: `avoid` multiplies without bound. */
   readonly cardinality: 'fine' | 'careful' | 'avoid';
   readonly description: string;
+  /** The attribute whose older name this is: it has the same values, and is selected by its whole name alone. */
+  readonly olderNameOf?: string;
   /** When a metric family shows it without a selection; never where there is no entry. */
   readonly shown: Readonly<Partial<Record<MetricFamily, Condition>>>;
   /** Null where the convention has no such attribute: then it does not leave under that preset. */
@@ -34,24 +37,28 @@ interface Entry {
   readonly type?: Attribute['type'];
   readonly level?: Attribute['level'];
   readonly shown?: Attribute['shown'];
-  /** Where it is not Beyla's. */
-  readonly obi?: string;
+  readonly olderNameOf?: string;
+  /** Where it is not the name. */
+  readonly beyla?: null;
+  readonly obi?: string | null;
   readonly otel?: string | null;
 }
 
-function attribute({ obi, otel, ...entry }: Entry): Attribute {
-  const names = { beyla: entry.name, obi: obi ?? entry.name, otel: otel === undefined ? entry.name : otel };
+function attribute({ beyla, obi, otel, ...entry }: Entry): Attribute {
+  const orName = (name: string | null | undefined) => (name === undefined ? entry.name : name);
+  const names = { beyla: orName(beyla), obi: orName(obi), otel: orName(otel) };
   return { type: 'string', level: 'flow', shown: {}, ...entry, names };
 }
 
 /** An attribute of each end: `{end}` stands for src and dst (source and destination in the draft convention). */
-function pair(entry: Entry & { readonly otel: string }): readonly [Attribute, Attribute] {
+function pair(entry: Entry & { readonly otel: string | null }): readonly [Attribute, Attribute] {
   const ofEnd = (end: string, draftEnd: string, word: string) =>
     attribute({
       level: 'endpoint',
       ...entry,
       name: entry.name.replace('{end}', end),
-      otel: entry.otel.replace('{end}', draftEnd),
+      ...(entry.olderNameOf === undefined ? {} : { olderNameOf: entry.olderNameOf.replace('{end}', end) }),
+      otel: entry.otel?.replace('{end}', draftEnd) ?? null,
       description: entry.description.replace('{end}', word),
     });
   return [ofEnd('src', 'source', 'source'), ofEnd('dst', 'destination', 'destination')];
@@ -99,6 +106,11 @@ export const attributes: readonly Attribute[] = [
   }),
   attribute({ name: 'network.type', cardinality: 'fine', description: 'ipv4 or ipv6.' }),
   attribute({
+    name: 'network.protocol.name',
+    cardinality: 'fine',
+    description: 'Application protocol that is registered for the server port.',
+  }),
+  attribute({
     name: 'direction',
     otel: null,
     cardinality: 'fine',
@@ -137,7 +149,7 @@ export const attributes: readonly Attribute[] = [
     name: 'k8s.cluster.name',
     level: 'resource',
     cardinality: 'fine',
-    shown: { flow: 'kubernetes' },
+    shown: { flow: 'kubernetes', inter_zone: 'kubernetes' },
     description: 'Kubernetes cluster of the agent.',
   }),
   ...pair({
@@ -146,6 +158,13 @@ export const attributes: readonly Attribute[] = [
     cardinality: 'fine',
     shown: { flow: 'kubernetes' },
     description: 'Kubernetes namespace of the {end}.',
+  }),
+  ...pair({
+    name: '{end}.namespace',
+    olderNameOf: 'k8s.{end}.namespace',
+    otel: null,
+    cardinality: 'fine',
+    description: 'The same under the name of Beyla 1; globs pass it by.',
   }),
   ...pair({
     name: 'k8s.{end}.owner.name',
@@ -208,12 +227,41 @@ export const attributes: readonly Attribute[] = [
     name: '{end}.zone',
     otel: '{end}.cloud.availability_zone',
     cardinality: 'fine',
+    shown: { inter_zone: 'always' },
     description: 'Availability zone of the {end}.',
+  }),
+  ...pair({
+    name: '{end}.region',
+    otel: '{end}.cloud.region',
+    cardinality: 'fine',
+    description: 'Region of the zone of the {end}.',
+  }),
+  ...pair({
+    name: '{end}.country',
+    otel: '{end}.geo.country.iso_code',
+    cardinality: 'fine',
+    description: 'Country of the address of the {end}.',
+  }),
+  ...pair({
+    name: '{end}.asn',
+    otel: '{end}.as.number',
+    cardinality: 'careful',
+    description: 'Autonomous system of the address of the {end}.',
   }),
   attribute({
     name: 'scope',
     cardinality: 'fine',
     description: 'same_zone, cross_zone, cross_region, external or unknown.',
+  }),
+  attribute({
+    name: 'network.flow.inter_zone',
+    beyla: null,
+    obi: null,
+    type: 'bool',
+    cardinality: 'fine',
+    shown: { flow: 'always' },
+    description:
+      'true where the two zones differ. Where a preset has a metric of its own for such flows, they are there.',
   }),
   ...pair({
     name: '{end}.nat.address',
@@ -239,6 +287,13 @@ export const attributes: readonly Attribute[] = [
     description: 'One packet in this many was counted, and the values are scaled up again.',
   }),
 ];
+
+const olderNames = new Map(attributes.map(({ name, olderNameOf }) => [name, olderNameOf]));
+
+/** The column that has an attribute's values; undefined when nothing fills it. */
+export function columnOf(table: FlowTable, attribute: string): AttributeColumn | undefined {
+  return table.columns.get(olderNames.get(attribute) ?? attribute);
+}
 
 /** What a table says about its pipeline. */
 export function conditionsOf(table: FlowTable): ReadonlySet<Condition> {

@@ -38,3 +38,15 @@ export interface AttributeColumn {
   readonly through?: CodeArray;
   readonly dictionary: Dictionary;
 }
+
+/** A column whose rows are computed when they are first read: what nobody selects costs nothing. */
+export function lazyColumn(column: Omit<AttributeColumn, 'rows'>, compute: () => CodeArray): AttributeColumn {
+  let codes: CodeArray | undefined;
+  return {
+    ...column,
+    get rows() {
+      codes ??= compute();
+      return codes;
+    },
+  };
+}

@@ -72,3 +72,12 @@ test('is full at its limit, but not when its first collect alone brought that ma
   t.true(born.full);
   t.is(born.epoch, 1);
 });
+
+test('finds an endpoint by its address, also one that came after the first question', (t) => {
+  const dimension = new EndpointDimension();
+  dimension.append(ipv4(1));
+  t.is(dimension.endpointOf('10.0.0.1'), 0);
+  t.is(dimension.endpointOf('10.0.0.2'), undefined);
+  dimension.append(ipv4(2));
+  t.is(dimension.endpointOf('10.0.0.2'), 1);
+});

@@ -3,7 +3,7 @@
  * dimension is replaced by the next epoch's, never emptied: tables in a queue keep theirs.
  */
 
-import { ADDRESS_BYTES, addressText, isIPv4 } from './address.ts';
+import { ADDRESS_BYTES, type AddressKind, addressKind, addressText, isIPv4 } from './address.ts';
 import type { AttributeValue, Dictionary } from './dictionary.ts';
 import { ValueList } from './value-list.ts';
 
@@ -34,7 +34,10 @@ export class EndpointDimension {
   /** Text of each endpoint's address, made when it is first asked for. */
   readonly addresses: Dictionary = { at: (endpoint) => this.#address(endpoint) };
   readonly #texts: string[] = [];
-  readonly #derived = new Map<string, Derived>();
+  readonly #derived = new Map<string | object, Derived>();
+  /** Of the first `#indexed` endpoints; filled when somebody first asks. */
+  readonly #endpointOf = new Map<string, number>();
+  #indexed = 0;
   #bytes = new Uint8Array(INITIAL_ENDPOINTS * ADDRESS_BYTES);
   #size = 0;
   #firstSize = 0;
@@ -69,15 +72,34 @@ export class EndpointDimension {
     return this.derive('network.type', (endpoint) => (isIPv4(this.#bytes, endpoint * ADDRESS_BYTES) ? 'ipv4' : 'ipv6'));
   }
 
+  /** 16 bytes of each endpoint's address; valid until the next append. */
+  get addressBytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  kind(endpoint: number): AddressKind {
+    return addressKind(this.#bytes, endpoint * ADDRESS_BYTES);
+  }
+
+  /** The endpoint with this address, as `addresses` writes it; undefined when there is none. */
+  endpointOf(address: string): number | undefined {
+    for (; this.#indexed < this.#size; this.#indexed++) {
+      const text = this.#address(this.#indexed);
+      if (text !== undefined) this.#endpointOf.set(text, this.#indexed);
+    }
+    return this.#endpointOf.get(address);
+  }
+
   /**
-   * The column of that name, computed for endpoints that are new or marked dirty since the last call. The codes of a
-   * column given out before do not change: a table that holds it keeps the values of its own time.
+   * The column under that key, computed for endpoints that are new or marked dirty since the last call. The codes of a
+   * column given out before do not change: a table that holds it keeps the values of its own time. The key is a name for
+   * what is the same everywhere, and an object of its own for what depends on somebody's configuration.
    */
-  derive(name: string, value: Derivation): EndpointColumn {
-    let column = this.#derived.get(name);
+  derive(key: string | object, value: Derivation): EndpointColumn {
+    let column = this.#derived.get(key);
     if (column === undefined) {
       column = { values: new ValueList(), dirty: new Set(), codes: new Uint32Array(INITIAL_ENDPOINTS), size: 0 };
-      this.#derived.set(name, column);
+      this.#derived.set(key, column);
     }
     this.#refresh(column, value);
     this.#extend(column, value);

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { EndpointDimension } from './dimension.ts';
 import { createFlowTables, type FlowTableInput, flowAttributes, type RawFlows } from './flow-columns.ts';
-import type { FlowTable } from './flow-table.ts';
 import { allAttributes } from './metrics-of-flows.ts';
+import { valuesOf } from './testing.ts';
 
 /** src, dst, srcPort, dstPort, transport, direction, iface, initiator */
 type Row = readonly [number, number, number, number, number, number, number, number];
@@ -41,11 +41,6 @@ function inputOf(rows: readonly Row[], overrides: Partial<FlowTableInput> = {}):
     agentAddress: '192.0.2.1',
     ...overrides,
   };
-}
-
-function valuesOf({ columns, rows: length }: FlowTable, attribute: string) {
-  const { rows, through, dictionary } = columns.get(attribute)!;
-  return Array.from({ length }, (_, row) => dictionary.at(through ? through[rows[row]!]! : rows[row]!));
 }
 
 test('a row has its addresses, ports, transport, role, interface and the agent', (t) => {

@@ -3,14 +3,7 @@
  * the others are computed when first read, so an attribute that nobody selects costs nothing.
  */
 
-import {
-  ABSENT,
-  type AttributeColumn,
-  type CodeArray,
-  type Dictionary,
-  listDictionary,
-  numbers,
-} from './dictionary.ts';
+import { ABSENT, type AttributeColumn, type CodeArray, lazyColumn, listDictionary, numbers } from './dictionary.ts';
 import type { EndpointDimension } from './dimension.ts';
 import type { FlowTable } from './flow-table.ts';
 import { hasPorts, protocols } from './protocols.ts';
@@ -90,35 +83,30 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
       { attribute: 'dst.address', rows: dst, dictionary: endpoints.addresses },
       { attribute: 'src.name', rows: src, dictionary: endpoints.addresses },
       { attribute: 'dst.name', rows: dst, dictionary: endpoints.addresses },
-      lazyColumn('src.port', numbers, () => portsOf(flows, flows.srcPort, rows)),
-      lazyColumn('dst.port', numbers, () => portsOf(flows, flows.dstPort, rows)),
-      lazyColumn('client.port', numbers, () => portsByRole(flows, rows, INITIATOR_SOURCE, INITIATOR_DESTINATION)),
-      lazyColumn('server.port', numbers, () => portsByRole(flows, rows, INITIATOR_DESTINATION, INITIATOR_SOURCE)),
+      lazyColumn({ attribute: 'src.port', dictionary: numbers }, () => portsOf(flows, flows.srcPort, rows)),
+      lazyColumn({ attribute: 'dst.port', dictionary: numbers }, () => portsOf(flows, flows.dstPort, rows)),
+      lazyColumn({ attribute: 'client.port', dictionary: numbers }, () =>
+        portsByRole(flows, rows, INITIATOR_SOURCE, INITIATOR_DESTINATION),
+      ),
+      lazyColumn({ attribute: 'server.port', dictionary: numbers }, () =>
+        portsByRole(flows, rows, INITIATOR_DESTINATION, INITIATOR_SOURCE),
+      ),
       { attribute: 'transport', rows: view(flows.transport), dictionary: protocols },
       { attribute: 'network.type', rows: src, through: networkTypes.codes, dictionary: networkTypes.dictionary },
       { attribute: 'direction', rows: view(flows.initiator), dictionary: roles },
-      lazyColumn('iface', interfaces, () => interfacesOf(flows.iface, rows, interfaceNames, interfaces)),
+      lazyColumn({ attribute: 'iface', dictionary: interfaces }, () =>
+        interfacesOf(flows.iface, rows, interfaceNames, interfaces),
+      ),
       { attribute: 'iface.direction', rows: view(flows.direction), dictionary: ifaceDirections },
-      lazyColumn('beyla.ip', agents, () => new Uint32Array(rows).fill(agent)),
+      lazyColumn({ attribute: 'beyla.ip', dictionary: agents }, () => new Uint32Array(rows).fill(agent)),
     ];
     return {
       kind: 'flows',
       ...table,
+      ends: { endpoints, src, dst },
       columns: new Map(columns.map((column) => [column.attribute, column])),
       measures: { bytes: flows.bytes.subarray(0, rows), packets: flows.packets.subarray(0, rows) },
     };
-  };
-}
-
-function lazyColumn(attribute: string, dictionary: Dictionary, compute: () => Uint32Array): AttributeColumn {
-  let codes: Uint32Array | undefined;
-  return {
-    attribute,
-    dictionary,
-    get rows() {
-      codes ??= compute();
-      return codes;
-    },
   };
 }
 

@@ -4,7 +4,8 @@
  * whoever groups adds them up.
  */
 
-import type { AttributeColumn } from './dictionary.ts';
+import type { AttributeColumn, CodeArray } from './dictionary.ts';
+import type { EndpointDimension } from './dimension.ts';
 import type { Resource, Scope, TimeWindow } from './resource.ts';
 
 /** `metric_names` of the receiver: which preset's names leave, in the catalogue's spelling. */
@@ -20,9 +21,18 @@ export interface FlowTable {
   readonly metricNames: readonly NamingPreset[];
   /** Each packet was counted at every interface that it crossed, so the interface tells the counts apart. */
   readonly everyInterface?: boolean;
+  readonly ends: FlowEnds;
   /** By attribute name of the catalogue; what is not here, nothing in the pipeline fills. */
   readonly columns: ReadonlyMap<string, AttributeColumn>;
   readonly measures: FlowMeasures;
+}
+
+/** The two ends of each row: endpoints of a dimension. */
+export interface FlowEnds {
+  readonly endpoints: EndpointDimension;
+  /** One endpoint a row. */
+  readonly src: CodeArray;
+  readonly dst: CodeArray;
 }
 
 /** Integers below 2^53. */

@@ -3,13 +3,14 @@
  * exact: what the rows hold is what the points hold.
  */
 
-import { attributes } from './attributes.ts';
+import { attributes, columnOf } from './attributes.ts';
 import type { AttributeColumn } from './dictionary.ts';
 import type { FlowTable, NamingPreset } from './flow-table.ts';
 import { groupBy } from './group-by.ts';
 import type { MetricTable } from './metric-table.ts';
 import type { FlowMetric } from './metrics.ts';
 import type { Resource } from './resource.ts';
+import { rowsWhere, selectRows } from './select-rows.ts';
 import { SeriesIndex } from './series-index.ts';
 
 /** An index beyond this size is replaced when it holds this many times the series of the last window. */
@@ -22,7 +23,7 @@ export interface MetricSelection {
   readonly attributes: readonly string[];
 }
 
-/** The attributes of the catalogue that the rows have, in its order. */
+/** The attributes of the catalogue that the rows have, each under one name, in its order. */
 export function allAttributes(table: FlowTable): readonly string[] {
   return attributes.filter(({ name }) => table.columns.has(name)).map(({ name }) => name);
 }
@@ -39,7 +40,7 @@ function namedColumns(table: FlowTable, selected: readonly string[], preset: Nam
   const named: NamedColumn[] = [];
   for (const attribute of selected) {
     const name = catalogue.get(attribute)?.names[preset];
-    const column = table.columns.get(attribute);
+    const column = columnOf(table, attribute);
     if (name && column) named.push({ name, column });
   }
   return named;
@@ -73,7 +74,7 @@ export function createMetricsOfFlows(): (
   }
 
   function group(table: FlowTable, preset: NamingPreset, columns: readonly NamedColumn[], metrics: FlowMetric[]) {
-    const key = JSON.stringify([preset, ...columns.map(({ name }) => name)]);
+    const key = JSON.stringify([metrics[0]?.where, preset, ...columns.map(({ name }) => name)]);
     const indexes = indexesOf(table.resource);
     const index = indexOf(indexes, key, columns);
     const { ids, sums } = groupBy({
@@ -83,39 +84,42 @@ export function createMetricsOfFlows(): (
       measures: metrics.map(({ measure }) => table.measures[measure]),
     });
     if (index.size > MAX_IDLE_SERIES && index.size > MAX_IDLE_RATIO * ids.length) indexes.delete(key);
-    return metrics.map(
-      ({ descriptors }, m): MetricTable => ({
-        kind: 'metric',
-        metric: descriptors[preset],
-        temporality: 'delta',
-        resource: table.resource,
-        scope: table.scope,
-        series: index,
-        ids,
-        values: sums[m]!,
-        endNs: table.window.endNs,
-        starts: [table.window.startNs],
-      }),
-    );
+    return metrics.flatMap(({ descriptors }, m): MetricTable[] => {
+      const metric = descriptors[preset];
+      if (metric === null) return [];
+      return [
+        {
+          kind: 'metric',
+          metric,
+          temporality: 'delta',
+          resource: table.resource,
+          scope: table.scope,
+          series: index,
+          ids,
+          values: sums[m]!,
+          endNs: table.window.endNs,
+          starts: [table.window.startNs],
+        },
+      ];
+    });
   }
 
-  return (table, selections) => {
-    if (table.rows === 0) return [];
-    const shared = Map.groupBy(selections, ({ attributes }) => attributes.join());
-    const tables: MetricTable[] = [];
-    for (const preset of table.metricNames) {
-      for (const same of shared.values()) {
+  /** Of metrics that are made of the same rows. */
+  function metricsOf(table: FlowTable, selections: readonly MetricSelection[]): readonly MetricTable[] {
+    return table.metricNames.flatMap((preset) => {
+      const named = selections.filter(({ metric }) => metric.descriptors[preset] !== null);
+      const shared = Map.groupBy(named, ({ attributes }) => attributes.join());
+      return [...shared.values()].flatMap((same) => {
         const columns = namedColumns(table, same[0]!.attributes, preset);
-        tables.push(
-          ...group(
-            table,
-            preset,
-            columns,
-            same.map(({ metric }) => metric),
-          ),
-        );
-      }
-    }
-    return tables;
-  };
+        const metrics = same.map(({ metric }) => metric);
+        return group(table, preset, columns, metrics);
+      });
+    });
+  }
+
+  return (table, selections) =>
+    [...Map.groupBy(selections, ({ metric }) => metric.where)].flatMap(([where, some]) => {
+      const rows = where === undefined ? table : selectRows(table, rowsWhere(table, where));
+      return rows.rows === 0 ? [] : metricsOf(rows, some);
+    });
 }

@@ -4,34 +4,49 @@ import type { FlowMeasures, NamingPreset } from './flow-table.ts';
 import type { MetricDescriptor } from './metric-table.ts';
 
 /** Metrics of one family show the same attributes by default. */
-export type MetricFamily = 'flow';
+export type MetricFamily = 'flow' | 'inter_zone';
 
 export interface FlowMetric {
   readonly family: MetricFamily;
   readonly measure: keyof FlowMeasures;
-  readonly descriptors: Readonly<Record<NamingPreset, MetricDescriptor>>;
+  /** Made of the rows alone of which this attribute is true; of no row where nothing fills it. */
+  readonly where?: string;
+  /** Null where the convention has no such metric: then it does not leave under that preset. */
+  readonly descriptors: Readonly<Record<NamingPreset, MetricDescriptor | null>>;
 }
 
-function flowMetric(
-  measure: keyof FlowMeasures,
-  unit: string,
-  description: string,
-  names: Readonly<Record<NamingPreset, string>>,
-): FlowMetric {
-  const describe = (name: string): MetricDescriptor => ({ name, description, unit });
+interface Entry extends Omit<FlowMetric, 'descriptors'>, Omit<MetricDescriptor, 'name'> {
+  readonly names: Readonly<Record<NamingPreset, string | null>>;
+}
+
+function flowMetric({ names, unit, description, ...metric }: Entry): FlowMetric {
+  const describe = (name: string | null) => (name === null ? null : { name, description, unit });
   const descriptors = { beyla: describe(names.beyla), obi: describe(names.obi), otel: describe(names.otel) };
-  return { family: 'flow', measure, descriptors };
+  return { ...metric, descriptors };
 }
 
 export const flowMetrics: readonly FlowMetric[] = [
-  flowMetric('bytes', 'By', 'Bytes sent from source to destination, as on the wire with the Ethernet header.', {
-    beyla: 'beyla.network.flow.bytes',
-    obi: 'obi.network.flow.bytes',
-    otel: 'network.flow.io',
+  flowMetric({
+    family: 'flow',
+    measure: 'bytes',
+    unit: 'By',
+    description: 'Bytes sent from source to destination, as on the wire with the Ethernet header.',
+    names: { beyla: 'beyla.network.flow.bytes', obi: 'obi.network.flow.bytes', otel: 'network.flow.io' },
   }),
-  flowMetric('packets', '{packet}', 'Packets sent from source to destination, each segment of a larger one counted.', {
-    beyla: 'beyla.network.flow.packets',
-    obi: 'obi.network.flow.packets',
-    otel: 'network.flow.packets',
+  flowMetric({
+    family: 'flow',
+    measure: 'packets',
+    unit: '{packet}',
+    description: 'Packets sent from source to destination, each segment of a larger one counted.',
+    names: { beyla: 'beyla.network.flow.packets', obi: 'obi.network.flow.packets', otel: 'network.flow.packets' },
+  }),
+  flowMetric({
+    family: 'inter_zone',
+    measure: 'bytes',
+    where: 'network.flow.inter_zone',
+    unit: 'By',
+    description: 'Bytes of the flows whose ends are in two availability zones.',
+    // The draft convention tells such flows apart by an attribute of network.flow.io.
+    names: { beyla: 'beyla.network.inter.zone.bytes', obi: 'obi.network.inter.zone.bytes', otel: null },
   }),
 ];

@@ -1,6 +1,9 @@
 /** Builds tables for tests from plain rows, and reads points back as plain values. */
 
-import type { AttributeColumn, AttributeValue } from './dictionary.ts';
+import { addressText, parseAddress } from './address.ts';
+import { ABSENT, type AttributeColumn, type AttributeValue } from './dictionary.ts';
+import { EndpointDimension } from './dimension.ts';
+import { createFlowTables } from './flow-columns.ts';
 import type { FlowTable, NamingPreset } from './flow-table.ts';
 import type { MetricTable } from './metric-table.ts';
 import type { Resource, Scope, TimeWindow } from './resource.ts';
@@ -12,7 +15,7 @@ export const SECOND_NS = 1_000_000_000n;
 export const testResource: Resource = { attributes: { 'service.name': 'weir' } };
 export const testScope: Scope = { name: 'weir', version: '0.1.0' };
 
-/** Attributes by name, and the two measures; an attribute that is undefined or missing is absent. */
+/** Attributes by name (an address that is no address stands for one made up), and the two measures; an attribute that is undefined or missing is absent. */
 export interface TestRow {
   readonly bytes: number;
   readonly packets: number;
@@ -30,6 +33,18 @@ export interface TestTableOptions {
 /** One a test: its dictionaries stay over the windows, as a receiver's do. */
 export function createTestTables(): (rows: readonly TestRow[], options?: TestTableOptions) => FlowTable {
   const dictionaries = new Map<string, ValueList>();
+  const endpoints = new EndpointDimension();
+  const endpointOf = new Map<AttributeValue | undefined, number>();
+
+  function endsOf(rows: readonly TestRow[], attribute: string): Uint32Array {
+    return Uint32Array.from(rows, ({ [attribute]: address }) => {
+      const known = endpointOf.get(address);
+      if (known !== undefined) return known;
+      endpointOf.set(address, endpoints.size);
+      endpoints.append(parseAddress(`${address}`) ?? parseAddress(`fd00::${endpoints.size.toString(16)}`)!);
+      return endpoints.size - 1;
+    });
+  }
 
   function dictionaryOf(attribute: string): ValueList {
     let dictionary = dictionaries.get(attribute);
@@ -56,6 +71,7 @@ export function createTestTables(): (rows: readonly TestRow[], options?: TestTab
       scope: testScope,
       metricNames: options.metricNames ?? ['beyla'],
       everyInterface: options.everyInterface ?? false,
+      ends: { endpoints, src: endsOf(rows, 'src.address'), dst: endsOf(rows, 'dst.address') },
       columns: new Map(columns.map((column) => [column.attribute, column])),
       measures: {
         bytes: Float64Array.from(rows, ({ bytes }) => bytes),
@@ -63,6 +79,59 @@ export function createTestTables(): (rows: readonly TestRow[], options?: TestTab
       },
     };
   };
+}
+
+/** A TCP flow between two addresses. */
+export interface TestFlow {
+  readonly src: string;
+  readonly dst: string;
+  /** Default 1 of each. */
+  readonly bytes?: number;
+  readonly packets?: number;
+}
+
+/** One a test: tables as a receiver makes them, of one dimension that grows with their addresses. */
+export function createTestFlows(endpoints = new EndpointDimension()): (flows: readonly TestFlow[]) => FlowTable {
+  const toFlowTable = createFlowTables();
+  const endpointOf = (address: string) => {
+    const bytes = parseAddress(address);
+    if (bytes === undefined) throw new Error(`${address} is no address`);
+    const known = endpoints.endpointOf(addressText(bytes, 0));
+    if (known === undefined) endpoints.append(bytes);
+    return known ?? endpoints.size - 1;
+  };
+  return (flows) =>
+    toFlowTable({
+      rows: flows.length,
+      window: { startNs: 0n, endNs: 5n * SECOND_NS },
+      resource: testResource,
+      scope: testScope,
+      metricNames: ['beyla'],
+      interfaceNames: new Map(),
+      agentAddress: undefined,
+      flows: {
+        src: Uint32Array.from(flows, ({ src }) => endpointOf(src)),
+        dst: Uint32Array.from(flows, ({ dst }) => endpointOf(dst)),
+        srcPort: new Uint16Array(flows.length).fill(40_000),
+        dstPort: new Uint16Array(flows.length).fill(443),
+        transport: new Uint8Array(flows.length).fill(6),
+        direction: new Uint8Array(flows.length),
+        iface: new Uint16Array(flows.length),
+        initiator: new Uint8Array(flows.length).fill(1),
+        bytes: Float64Array.from(flows, ({ bytes = 1 }) => bytes),
+        packets: Float64Array.from(flows, ({ packets = 1 }) => packets),
+      },
+      endpoints,
+    });
+}
+
+/** One value a row; undefined where the table does not have the attribute, or the row. */
+export function valuesOf({ columns, rows: length }: FlowTable, attribute: string): (AttributeValue | undefined)[] {
+  const column = columns.get(attribute);
+  return Array.from({ length }, (_, row) => {
+    const code = column?.rows[row] ?? ABSENT;
+    return column?.dictionary.at(column.through === undefined ? code : (column.through[code] ?? ABSENT));
+  });
 }
 
 /** The attributes of a series that are present, as text: equal exactly when they are equal, in any index. */

@@ -147,3 +147,48 @@ test('an attribute without a name in the chosen preset is left out, with a warni
     'select includes an attribute that the chosen metric_names have no name for: it is left out direction',
   ]);
 });
+
+test('the old name of a namespace has the values of the new one, and leaves beside it', (t) => {
+  const { flows, warnings } = setUp({ select: { '*': { include: ['src.namespace', 'k8s.src.namespace'] } } });
+  const named = { ...row, 'k8s.src.namespace': 'shop' };
+  t.deepEqual(
+    [...pointsOf(flows(createTestTables()([named]))[0]!)],
+    [['[["k8s.src.namespace","shop"],["src.namespace","shop"]]', 60]],
+  );
+  t.deepEqual(warnings, []);
+});
+
+test('a section for inter-zone bytes where nothing knows zones is a warning, once', (t) => {
+  const { flows, warnings } = setUp({ select: { beyla_network_inter_zone_bytes: { include: ['direction'] } } });
+  const tables = createTestTables();
+  for (let window = 0; window < 2; window++) t.is(flows(tables([row])).length, 2);
+  t.deepEqual(warnings, [
+    'select has a section for a metric that nothing in the pipeline makes beyla.network.inter.zone.bytes',
+  ]);
+});
+
+test('inter-zone bytes are made of the flows between two zones alone, by zone, and leave where a preset names them', (t) => {
+  const rows = [
+    { ...row, 'src.zone': 'a', 'dst.zone': 'b', 'network.flow.inter_zone': true },
+    { ...row, 'src.zone': 'a', 'dst.zone': 'b', direction: 'response', 'network.flow.inter_zone': true },
+    { ...row, 'src.zone': 'a', 'dst.zone': 'a', 'network.flow.inter_zone': false },
+    { ...row, 'src.zone': 'a' },
+  ];
+  const made = setUp({}).flows(createTestTables()(rows, { metricNames: ['beyla', 'obi', 'otel'] }));
+  t.deepEqual(
+    made.filter(({ metric }) => metric.name.includes('zone')).map((table) => [table.metric.name, ...pointsOf(table)]),
+    ['beyla', 'obi'].map((preset) => [
+      `${preset}.network.inter.zone.bytes`,
+      ['[["dst.zone","b"],["src.zone","a"]]', 120],
+    ]),
+  );
+  const otel = made.find(({ metric }) => metric.name === 'network.flow.io');
+  t.deepEqual(
+    [...pointsOf(otel!)],
+    [
+      ['[["network.flow.inter_zone",true]]', 120],
+      ['[["network.flow.inter_zone",false]]', 60],
+      ['[]', 60],
+    ],
+  );
+});

@@ -4,13 +4,15 @@ import { type ConfigProblem, defineProcessor, type Host, type Processor } from '
 import { keyedMapOf } from '../../core/config/block.ts';
 import { boolean, stringList } from '../../core/config/formats.ts';
 import { suggestionFor } from '../../core/config/suggest.ts';
-import { attributes, type Condition, conditionsOf } from '../../core/table/attributes.ts';
+import { attributes, type Condition, columnOf, conditionsOf } from '../../core/table/attributes.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import { flowMetrics } from '../../core/table/metrics.ts';
 import { createMetricsOfFlows, type MetricSelection } from '../../core/table/metrics-of-flows.ts';
+import type { Logger } from '../../core/telemetry/log.ts';
 import {
   attributesNamed,
   globPattern,
+  isGlob,
   metricsNamed,
   normalizedMetric,
   type Section,
@@ -85,7 +87,7 @@ function create({ select, strict }: Config, { logger }: Host): Processor {
     }
   }
 
-  const warnOnce = createWarning(select, (message, attribute) => logger.warn(message, { attribute }));
+  const warnOnce = createWarning(select, logger.warn);
   const metricsOfFlows = createMetricsOfFlows();
   const selectionsBy = new Map<string, readonly MetricSelection[]>();
 
@@ -110,17 +112,23 @@ function create({ select, strict }: Config, { logger }: Host): Processor {
   };
 }
 
-/** Says once about each attribute that is included by its name why it is absent. */
-function createWarning(select: Select, warn: (message: string, attribute: string) => void): (table: FlowTable) => void {
+/** Says once about each attribute that is included by its name, and each metric with a section, why it is absent. */
+function createWarning(select: Select, warn: Logger['warn']): (table: FlowTable) => void {
   const globs = [...select].flatMap(([key, { include }]) => (metricsNamed(key).length > 0 ? include : []));
-  const named = new Set(globs.filter((glob) => !/[*?[\\]/.test(glob)).flatMap(attributesNamed));
-  return ({ columns, metricNames }) => {
+  const named = new Set(globs.filter((glob) => !isGlob(glob)).flatMap(attributesNamed));
+  const metrics = new Set([...select.keys()].filter((key) => !isGlob(key)).flatMap(metricsNamed));
+  return (table) => {
+    for (const { where, descriptors } of metrics) {
+      if (where === undefined || columnOf(table, where) !== undefined) continue;
+      warn('select has a section for a metric that nothing in the pipeline makes', { metric: descriptors.beyla?.name });
+    }
+    metrics.clear();
     for (const { name, names } of attributes) {
       if (!named.has(name)) continue;
-      const filled = columns.has(name);
-      if (filled && metricNames.some((preset) => names[preset] !== null)) continue;
+      const filled = columnOf(table, name) !== undefined;
+      if (filled && table.metricNames.some((preset) => names[preset] !== null)) continue;
       const reason = filled ? 'the chosen metric_names have no name for' : 'nothing in the pipeline fills';
-      warn(`select includes an attribute that ${reason}: it is left out`, name);
+      warn(`select includes an attribute that ${reason}: it is left out`, { attribute: name });
       named.delete(name);
     }
   };

@@ -10,7 +10,7 @@ import {
   selectedAttributes,
 } from './selection.ts';
 
-const [flowBytes, flowPackets] = [flowMetrics[0]!, flowMetrics[1]!];
+const [flowBytes, flowPackets, interZoneBytes] = [flowMetrics[0]!, flowMetrics[1]!, flowMetrics[2]!];
 
 const ends = (...names: string[]) =>
   names.flatMap((name) => [name.replace('{end}', 'src'), name.replace('{end}', 'dst')]);
@@ -124,7 +124,8 @@ test('the same metric may be named in every preset, with or without the suffixes
   const names = ['beyla_network_flow_bytes_total', 'beyla.network.flow', 'obi.network.flow.bytes', 'network_flow_io'];
   for (const name of names) t.deepEqual(metricsNamed(name), [flowBytes], name);
   t.deepEqual(metricsNamed('obi_network_flow_packets_total'), [flowPackets]);
-  t.deepEqual(metricsNamed('*'), [flowBytes, flowPackets]);
+  t.deepEqual(metricsNamed('*'), [flowBytes, flowPackets, interZoneBytes]);
+  t.deepEqual(metricsNamed('beyla_network_inter_zone_bytes_total'), [interZoneBytes]);
   t.deepEqual([...metricsNamed('sql_client_duration'), ...metricsNamed('http_**')], []);
 });
 
@@ -136,6 +137,13 @@ test('an attribute may be named in every preset; a glob stays in the first prese
   t.false(attributesNamed('*.name').includes('iface'));
   t.deepEqual(attributesNamed('k8s.src.owner.*'), ['k8s.src.owner.name', 'k8s.src.owner.type']);
   t.deepEqual(attributesNamed('srk.*'), []);
+});
+
+test('the namespaces of Beyla 1 are selected by their whole names, and no glob adds them', (t) => {
+  t.deepEqual(attributesNamed('src_namespace'), ['src.namespace']);
+  t.deepEqual(attributesNamed('dst.namespace'), ['dst.namespace']);
+  t.false(attributesNamed('src.*').includes('src.namespace'));
+  t.false(attributesNamed('*').includes('dst.namespace'));
 });
 
 test('globs know stars, question marks, classes and escapes, and nothing else', (t) => {

@@ -52,6 +52,8 @@ function patternOf(part: string): string {
   return character === '.' ? '_' : character.replace(/[\^$.*+?()[\]{}|/\\]/u, '\\$&');
 }
 
+export const isGlob = (name: string) => /[*?[\\]/.test(name);
+
 const underscored = (name: string) => name.replaceAll('.', '_');
 
 /** The metrics that a section is for; none when this build does not have them. */
@@ -59,7 +61,10 @@ export function metricsNamed(key: string): readonly FlowMetric[] {
   const pattern = globPattern(normalizedMetric(key));
   if (pattern === undefined) return [];
   return flowMetrics.filter(({ descriptors }) =>
-    PRESETS.some((preset) => pattern.test(underscored(normalizedMetric(descriptors[preset].name)))),
+    PRESETS.some((preset) => {
+      const name = descriptors[preset]?.name;
+      return name !== undefined && pattern.test(underscored(normalizedMetric(name)));
+    }),
   );
 }
 
@@ -71,9 +76,10 @@ export function attributesNamed(glob: string): readonly string[] {
   const pattern = globPattern(glob);
   if (pattern === undefined) return [];
   for (const preset of PRESETS) {
-    const found = attributes.filter(({ names }) => {
+    const found = attributes.filter(({ names, olderNameOf }) => {
       const name = names[preset];
-      return name !== null && pattern.test(underscored(name));
+      if (name === null || (olderNameOf !== undefined && isGlob(glob))) return false;
+      return pattern.test(underscored(name));
     });
     if (found.length > 0) return found.map(({ name }) => name);
   }

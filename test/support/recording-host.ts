@@ -15,6 +15,8 @@ export interface RecordingHost extends Host {
   readonly log: LogEntry[];
   /** The value of a self-metric of this component; undefined when it was never set. */
   metric(name: string): number | undefined;
+  /** Every self-metric, as it is scraped. */
+  text(): string;
 }
 
 export function createRecordingHost(id: string, clock: Clock = systemClock): RecordingHost {
@@ -40,6 +42,7 @@ export function createRecordingHost(id: string, clock: Clock = systemClock): Rec
     clock,
     build: { command: 'weir', version: '0.1.0' },
     log,
+    text: () => metrics.text(),
     metric(name) {
       const line = metrics.text().match(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'm'));
       return line?.[1] === undefined ? undefined : Number(line[1]);

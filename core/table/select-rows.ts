@@ -1,0 +1,57 @@
+/** Some of the rows of a flow table, as a table of their own: for what concerns only flows of one kind. */
+
+import { type AttributeColumn, type CodeArray, lazyColumn } from './dictionary.ts';
+import type { FlowTable } from './flow-table.ts';
+
+/** Places of the rows of which a boolean attribute is true; none where the table does not have it. */
+export function rowsWhere(table: FlowTable, attribute: string): Uint32Array {
+  const column = table.columns.get(attribute);
+  const found = new Uint32Array(column === undefined ? 0 : table.rows);
+  if (column === undefined) return found;
+  const { rows, through, dictionary } = column;
+  let count = 0;
+  let lastCode = -1;
+  let isTrue = false;
+  for (let row = 0; row < table.rows; row++) {
+    const code = through === undefined ? rows[row]! : through[rows[row]!]!;
+    if (code !== lastCode) {
+      lastCode = code;
+      isTrue = dictionary.at(code) === true;
+    }
+    if (isTrue) found[count++] = row;
+  }
+  return found.subarray(0, count);
+}
+
+/** The table with these rows alone, in this order. What is computed when first read still is. */
+export function selectRows(table: FlowTable, places: Uint32Array): FlowTable {
+  const { src, dst, endpoints } = table.ends;
+  return {
+    ...table,
+    rows: places.length,
+    ends: { endpoints, src: codesAt(src, places), dst: codesAt(dst, places) },
+    columns: new Map([...table.columns].map(([name, column]) => [name, columnAt(column, places)])),
+    measures: {
+      bytes: valuesAt(table.measures.bytes, places),
+      packets: valuesAt(table.measures.packets, places),
+    },
+  };
+}
+
+function columnAt(column: AttributeColumn, places: Uint32Array): AttributeColumn {
+  const { attribute, dictionary, through } = column;
+  const kept = through === undefined ? { attribute, dictionary } : { attribute, dictionary, through };
+  return lazyColumn(kept, () => codesAt(column.rows, places));
+}
+
+function codesAt(codes: CodeArray, places: Uint32Array): CodeArray {
+  const found = new (codes.constructor as new (length: number) => CodeArray)(places.length);
+  for (let row = 0; row < places.length; row++) found[row] = codes[places[row]!]!;
+  return found;
+}
+
+function valuesAt(values: Float64Array, places: Uint32Array): Float64Array {
+  const found = new Float64Array(places.length);
+  for (let row = 0; row < places.length; row++) found[row] = values[places[row]!]!;
+  return found;
+}

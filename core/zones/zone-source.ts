@@ -1,0 +1,29 @@
+/** Where endpoints are, from one source of knowledge. `zone` asks its sources in order; the first that knows answers. */
+
+import { ADDRESS_BYTES } from '../table/address.ts';
+import type { EndpointDimension } from '../table/dimension.ts';
+import type { Prefix } from '../table/prefix.ts';
+import { createPrefixTable } from '../table/prefix-table.ts';
+import type { Place } from '../table/zones.ts';
+
+export interface ZoneSource {
+  /** From what is known now; waits for nothing. */
+  placeOf(endpoints: EndpointDimension, endpoint: number): Place | undefined;
+  /** Begins to learn; says from then on which addresses have another place than before. */
+  start?(changed: (address: string) => void): Promise<void>;
+  /** Safe before start and when called twice. */
+  stop?(): Promise<void>;
+}
+
+export interface PlacedPrefix {
+  readonly cidr: Prefix;
+  readonly place: Place;
+}
+
+/** The place of the narrowest range that holds the address. */
+export function zonesOfPrefixes(ranges: readonly PlacedPrefix[]): ZoneSource {
+  const prefixes = createPrefixTable(ranges.map(({ cidr }) => cidr));
+  return {
+    placeOf: (endpoints, endpoint) => ranges[prefixes.find(endpoints.addressBytes, endpoint * ADDRESS_BYTES)]?.place,
+  };
+}

@@ -72,6 +72,7 @@ ${pipeline('ebpf_network', 'cidr, zone, reverse_dns, attribute_select, delta_to_
     exclude_protocols: [],
     direction: 'both',
     cache_max_flows: 131_072,
+    pin_path: '',
     cache_active_timeout: '5s',
     listen_interfaces: 'watch',
     listen_poll_period: '10s',

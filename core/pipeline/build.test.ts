@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import type { Consumer, Exporter, Processor, Settlement } from '../component/define.ts';
+import type { Consumer, Processor } from '../component/define.ts';
 import type { ResolvedConfig } from '../config/types.ts';
 import { WeirError } from '../errors.ts';
 import type { MetricTable } from '../table/metric-table.ts';
@@ -229,35 +229,4 @@ test('a component that cannot be created is named with its place', (t) => {
     'failed to build pipelines: failed to create "refusing" processor: must not be odd\n' +
       '  collector.yaml:1:1  processors::refusing   add one   [config/value]',
   );
-});
-
-test('a table is settled once, when every exporter that took it knows, with the worst that became of it', (t) => {
-  const told: ((settlement: Settlement) => void)[] = [];
-  const asking = (): Exporter => ({
-    ...sampleExporter(),
-    export: (_tables, onSettled = () => undefined) => void told.push(onSettled),
-  });
-  const { consumer } = build({
-    exporters: ['first', 'second', 'third'].map((id) => exporterInstance(id, asking())),
-    pipelines: [{ ...samplePipeline([]), exporters: ['first', 'second', 'third'] }],
-  });
-  const settled: Settlement[] = [];
-  consumer.consume(sampleFlows(10, 1), (settlement) => settled.push(settlement));
-  told[1]?.('interrupted');
-  told[1]?.('delivered');
-  told[0]?.('delivered');
-  t.deepEqual(settled, []);
-  told[2]?.('given_up');
-  t.deepEqual(settled, ['interrupted']);
-});
-
-test('a table of which nothing reaches an exporter is settled at once', (t) => {
-  const { consumer } = build({
-    exporters: [exporterInstance('out', sampleExporter())],
-    processors: [sampleProcessor('none', {}, () => ({ flows: () => [] }))],
-    pipelines: [samplePipeline(['none'])],
-  });
-  const settled: Settlement[] = [];
-  consumer.consume(sampleFlows(10, 1), (settlement) => settled.push(settlement));
-  t.deepEqual(settled, ['delivered']);
 });

@@ -41,6 +41,22 @@ test('a table is settled once, when every exporter that took it knows, with the 
   t.deepEqual(settled, ['interrupted']);
 });
 
+test('an exporter that answers at once does not speak for the others', (t) => {
+  let tell: (settlement: Settlement) => void = () => undefined;
+  const prompt: Exporter = { ...sampleExporter(), export: (_tables, onSettled) => onSettled?.('delivered') };
+  const slow: Exporter = {
+    ...sampleExporter(),
+    export: (_tables, onSettled = () => undefined) => {
+      tell = onSettled;
+    },
+  };
+  const { settled, consume } = setUp([prompt, slow]);
+  consume();
+  t.deepEqual(settled, []);
+  tell('delivered');
+  t.deepEqual(settled, ['delivered']);
+});
+
 test('a table of which nothing reaches an exporter is settled at once', (t) => {
   const { settled, consume } = setUp([sampleExporter()], { flows: () => [] });
   consume();

@@ -69,12 +69,14 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
       }
       if (outcomes.size === 0) throw failure;
       const part = settleTogether(onSettled);
+      // Open until all exporters were asked: some answer at once.
+      const asking = part();
       for (const [id, exporter] of behind) {
         // One call for all pipelines: the room that was asked for is that of one call.
         const tables = pipelines.flatMap((one) => (one.exporters.includes(id) ? (outcomes.get(one.id) ?? []) : []));
         if (tables.length > 0) exportTo(id, exporter, tables, part());
       }
-      part()('delivered');
+      asking('delivered');
     },
   };
 }

@@ -7,6 +7,7 @@ import otlpHttp from './exporters/otlp_http/index.ts';
 import attributeSelect from './processors/attribute_select/index.ts';
 import cidr from './processors/cidr/index.ts';
 import deltaToCumulative from './processors/delta_to_cumulative/index.ts';
+import filter from './processors/filter/index.ts';
 import reverseDns from './processors/reverse_dns/index.ts';
 import zone from './processors/zone/index.ts';
 import ebpfNetwork from './receiver/ebpf_network/index.ts';
@@ -16,6 +17,7 @@ export const components: readonly Component[] = [
   cidr,
   zone,
   reverseDns,
+  filter,
   attributeSelect,
   deltaToCumulative,
   debug,

@@ -10,7 +10,6 @@ import { treeOf } from '../core/config/tree.ts';
 import { EndpointDimension } from '../core/table/dimension.ts';
 import { createFlowTables } from '../core/table/flow-columns.ts';
 import type { FlowTable } from '../core/table/flow-table.ts';
-import type { MetricTable } from '../core/table/metric-table.ts';
 import attributeSelect from '../processors/attribute_select/index.ts';
 import cidr from '../processors/cidr/index.ts';
 import reverseDns from '../processors/reverse_dns/index.ts';
@@ -39,6 +38,7 @@ function flowTables(): () => FlowTable {
     direction: Uint8Array.from(codes(2)),
     iface: new Uint16Array(FLOWS),
     initiator: Uint8Array.from(codes(3)),
+    guessed: new Uint8Array(FLOWS),
     bytes: Float64Array.from(codes(1 << 20)),
     packets: Float64Array.from(codes(1 << 10)),
   };
@@ -76,7 +76,7 @@ for (const [, processor] of steps) await processor.start?.();
 
 /** Milliseconds of each step. */
 function run(table: FlowTable): number[] {
-  let tables: readonly (FlowTable | MetricTable)[] = [table];
+  let tables: ReturnType<NonNullable<Processor['flows']>> = [table];
   return steps.map(([, processor]) => {
     const start = performance.now();
     tables = tables.flatMap((one) => (one.kind === 'flows' ? processor.flows!(one) : [one]));

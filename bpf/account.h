@@ -65,7 +65,7 @@ static __always_inline void open_slot(struct __sk_buff *skb, struct flow_slot *s
 	slot->epoch = epoch;
 	if (cold) {
 		cold->first_ns = bpf_ktime_get_ns();
-		cold->ifindex = skb->ifindex;
+		cold->ifindex = device_index(skb->ifindex);
 		cold->signals = signals_of(packet->tcp_flags);
 	}
 	__sync_lock_test_and_set(&slot->state, SLOT_READY);

@@ -105,7 +105,7 @@ struct ledger_row {
 
 /* Indexed by iface. Devices that share the lower 16 bits of their index are told apart by the whole index. */
 struct device {
-	__u32 ifindex;
+	__u32 ifindex; /* as device_index() makes it */
 	__u16 ledger_row;
 	__u8 covered; /* 1: what comes in here is counted, so that its forwarding is not */
 	__u8 counted; /* bit per enum flow_direction; read by the packet socket's program, which sees every device */
@@ -123,6 +123,8 @@ struct flow_settings {
 	__u32 max_mask; /* slots of the table less one */
 	__u32 select_protocols;
 	__u64 protocols[4]; /* bit per IP protocol number; read when select_protocols is 1 */
+	__u32 index_base;   /* see device_index() in maps.h; 0 for the programs of the agent's own network namespace */
+	__u32 padding;
 };
 
 /* Shared while running. The first line is read for each packet, the second written for each new flow. */

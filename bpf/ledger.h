@@ -8,9 +8,10 @@
 #include "maps.h"
 #include "packet.h"
 
-/* The device with this index, or none: another device may have the same lower 16 bits. */
-static __always_inline struct device *find_device(__u32 ifindex)
+/* The device with this index in its namespace, or none: another device may have the same lower 16 bits. */
+static __always_inline struct device *find_device(__u32 own_index)
 {
+	__u32 ifindex = device_index(own_index);
 	__u32 index = ifindex & (DEVICE_SLOTS - 1);
 	struct device *device = bpf_map_lookup_elem(&devices, &index);
 

@@ -49,4 +49,17 @@ struct {
 const volatile struct flow_settings settings SEC(".rodata.settings") = {};
 struct flow_control control SEC(".data.control") = {};
 
+/*
+ * Interface indexes of several network namespaces in one set of maps: the programs are loaded once for each namespace,
+ * and those of a named one (namespace.bpf.c) add a constant, so that no two devices have the same.
+ */
+static __always_inline __u32 device_index(__u32 ifindex)
+{
+#ifdef NAMED_NAMESPACE
+	return ifindex + settings.index_base;
+#else
+	return ifindex;
+#endif
+}
+
 #endif

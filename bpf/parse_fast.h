@@ -88,7 +88,7 @@ static __always_inline int parse_fast(struct __sk_buff *skb, __u32 direction, __
 	}
 	if (header_bytes > ip_end || ip_end > skb->len)
 		return 0;
-	words[4] = last_word(ports, protocol, direction, skb->ifindex);
+	words[4] = last_word(ports, protocol, direction, device_index(skb->ifindex));
 	measure(skb, header_bytes, packet);
 	return 1;
 }

@@ -204,7 +204,8 @@ static __always_inline void walk_fragment(struct __sk_buff *skb, __u32 direction
 	union flow_key datagram;
 
 	__builtin_memcpy(datagram.words, words, 32);
-	datagram.words[4] = last_word(walk->fragment_id, walk->fragment_protocol, direction, skb->ifindex);
+	datagram.words[4] =
+	    last_word(walk->fragment_id, walk->fragment_protocol, direction, device_index(skb->ifindex));
 	if (walk->first_fragment) {
 		remember_fragments(&datagram, *ports, walk->protocol);
 		return;
@@ -237,7 +238,7 @@ static __always_inline enum parse_result parse_slow(struct __sk_buff *skb, __u32
 		result = walk_transport(skb, &walk, packet, &ports);
 	if (result == PARSED && (walk.first_fragment || walk.later_fragment))
 		walk_fragment(skb, direction, &walk, packet->key.words, &ports);
-	packet->key.words[4] = last_word(ports, walk.protocol, direction, skb->ifindex);
+	packet->key.words[4] = last_word(ports, walk.protocol, direction, device_index(skb->ifindex));
 	/* Where headers could not be read to their end, nobody knows what a segment repeats. */
 	measure(skb, result == PARSED ? walk.offset : 0, packet);
 	if (result == PARSED && skb->gso_size)

@@ -104,6 +104,9 @@ test('a wrong command line is exit code 2', async (t) => {
     ['validate', 'file.yaml'],
     ['--config'],
     ['components', '--set', 'a=b'],
+    ['components', '--estimate', '5s'],
+    ['validate', '--config', goodFile, '--estimate', '5'],
+    ['validate', '--config', goodFile, '--estimate', '0s'],
     ['--config', goodFile, '--set', 'a'],
   ]) {
     const { code, output, problems } = await call(args);
@@ -115,7 +118,10 @@ test('a wrong command line is exit code 2', async (t) => {
 
 test('help and version go to standard output', async (t) => {
   t.regex((await call(['--help'])).output, /weir validate +check a configuration/);
-  t.regex((await call(['validate', '--help'])).output, /^weir validate: check.*--config FILE/s);
+  t.regex(
+    (await call(['validate', '--help'])).output,
+    /^weir validate: check.*--config FILE.*\n {2}--estimate TIME +then run/s,
+  );
   t.notRegex((await call(['components', '--help'])).output, /--config/);
   t.regex((await call(['--version'])).output, /^weir version \d+\.\d+\.\d+\n$/);
 });

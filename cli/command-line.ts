@@ -45,10 +45,10 @@ async function dispatch(args: readonly string[], surroundings: Surroundings): Pr
   if (command === undefined) {
     throw usageError(`unknown command "${name}" for "${build.command}"`, `one of ${[...commands.keys()].join(', ')}`);
   }
-  const options = readOptions(args.slice(named ? 1 : 0), command, name);
-  if (options.help) surroundings.print(named ? commandHelp(name, command) : generalHelp());
-  else if (options.version) surroundings.print(`${build.command} version ${build.version}\n`);
-  else await command.run({ ...surroundings, configs: options.config ?? [], sets: options.set ?? [] });
+  const { config, set, help, version, ...own } = readOptions(args.slice(named ? 1 : 0), command, name);
+  if (help) surroundings.print(named ? commandHelp(name, command) : generalHelp());
+  else if (version) surroundings.print(`${build.command} version ${build.version}\n`);
+  else await command.run({ ...surroundings, configs: config ?? [], sets: set ?? [], options: own });
 }
 
 const usageError = (message: string, fix: string) => new WeirError('cli/usage', message, { fix });
@@ -58,7 +58,9 @@ const commonOptions = { help: { type: 'boolean', short: 'h' }, version: { type: 
 
 function readOptions(args: string[], command: Command, name: string) {
   try {
-    const { values } = parseArgs({ args, options: { ...configOptions, ...commonOptions }, strict: true });
+    const own = Object.keys(command.options ?? {}).map((option) => [option, { type: 'string' }] as const);
+    const options = { ...Object.fromEntries(own), ...configOptions, ...commonOptions };
+    const { values } = parseArgs({ args, options, strict: true });
     if (!command.takesConfig && (values.config ?? values.set) !== undefined) {
       throw usageError(`${name} takes no configuration`, 'leave out --config and --set');
     }
@@ -86,6 +88,10 @@ function generalHelp(): string {
   return `${build.description}\n\nUsage:\n${lines.join('\n')}\n\nOptions:\n${configHelp}${helpHelp}${version}`;
 }
 
-function commandHelp(name: string, { summary, takesConfig }: Command): string {
-  return `${build.command} ${name}: ${summary}\n\nOptions:\n${takesConfig ? configHelp : ''}${helpHelp}`;
+function commandHelp(name: string, { summary, takesConfig, options = {} }: Command): string {
+  const own = Object.entries(options).map(
+    ([option, { value, help }]) => `  ${`--${option} ${value}`.padEnd(16)}${help}\n`,
+  );
+  const help = `${takesConfig ? configHelp : ''}${own.join('')}${helpHelp}`;
+  return `${build.command} ${name}: ${summary}\n\nOptions:\n${help}`;
 }

@@ -20,12 +20,16 @@ export interface Call extends Surroundings {
   readonly configs: readonly string[];
   /** `--set`, in order. */
   readonly sets: readonly string[];
+  /** What was given for the command's own options, by name. */
+  readonly options: Readonly<Record<string, string | undefined>>;
 }
 
 export interface Command {
   /** One line for `--help`. */
   readonly summary: string;
   readonly takesConfig: boolean;
+  /** Options of its own, each with a value: `estimate: {value: 'TIME', help: '...'}`. */
+  readonly options?: Readonly<Record<string, { readonly value: string; readonly help: string }>>;
   /** Resolves when the command is done; rejects with what went wrong. */
   run(call: Call): Promise<void>;
 }

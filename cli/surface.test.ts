@@ -55,9 +55,9 @@ test('a component with an empty block has every default', async (t) => {
     '--config',
     `yaml:
 receivers: {ebpf_network: }
-processors: {cidr: , zone: , reverse_dns: , attribute_select: , delta_to_cumulative: }
+processors: {cidr: , zone: , reverse_dns: , filter: , attribute_select: , delta_to_cumulative: }
 exporters: {debug: , otlp_grpc: {endpoint: 'localhost:4317'}, otlp_http: {endpoint: 'http://localhost:4318'}}
-${pipeline('ebpf_network', 'cidr, zone, reverse_dns, attribute_select, delta_to_cumulative', 'debug, otlp_grpc, otlp_http')}`,
+${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, delta_to_cumulative', 'debug, otlp_grpc, otlp_http')}`,
   );
   t.is(code, 0);
   const { receivers, processors, exporters } = parse(output);
@@ -74,12 +74,16 @@ ${pipeline('ebpf_network', 'cidr, zone, reverse_dns, attribute_select, delta_to_
     cache_max_flows: 131_072,
     pin_path: '',
     cache_active_timeout: '5s',
+    guess_ports: 'disable',
+    exclude_self: true,
     listen_interfaces: 'watch',
     listen_poll_period: '10s',
+    netns: 'host',
     agent_ip: '',
     agent_ip_iface: 'external',
     agent_ip_type: 'any',
     metric_names: 'beyla',
+    features: ['network', 'network_flow_packets', 'network_inter_zone'],
   });
   t.deepEqual(processors, {
     cidr: { cidrs: [] },
@@ -98,7 +102,15 @@ ${pipeline('ebpf_network', 'cidr, zone, reverse_dns, attribute_select, delta_to_
       max_in_flight: 16,
       servers: [],
     },
-    attribute_select: { select: {}, strict: true },
+    filter: {
+      network: {},
+      application: {},
+      stats: {},
+      metric_conditions: [],
+      metrics: { resource: [], metric: [], datapoint: [] },
+      error_mode: 'propagate',
+    },
+    attribute_select: { select: {}, allowed_attributes: [], strict: true, features: [], metric_names: '' },
     delta_to_cumulative: { max_stale: '5m', max_streams: 100_000 },
   });
   t.deepEqual(exporters, {

@@ -1,5 +1,8 @@
 /** `weir validate`: loads the configuration and builds the graph, and starts nothing. Silent when all is well. */
 
+import { duration } from '../core/config/formats.ts';
+import { FormatError } from '../core/config/schema.ts';
+import { WeirError } from '../core/errors.ts';
 import { buildGraph } from '../core/pipeline/build.ts';
 import { systemClock } from '../core/telemetry/clock.ts';
 import { createLogger } from '../core/telemetry/log.ts';
@@ -9,12 +12,36 @@ import { build, type Command, configOf } from './command.ts';
 export const validate: Command = {
   summary: 'check a configuration without touching the kernel; silent when it is right',
   takesConfig: true,
+  options: {
+    estimate: { value: 'TIME', help: "then run it for this long without exporters: series of this host's traffic" },
+  },
   async run(call) {
-    buildGraph(configOf(call), {
+    const durationMs = call.options.estimate === undefined ? undefined : timeOf(call.options.estimate);
+    const config = configOf(call);
+    buildGraph(config, {
       build,
       clock: systemClock,
       logger: createLogger({ level: 'error', write: call.complain }),
       metrics: createRegistry(),
     });
+    if (durationMs === undefined) return;
+    const { estimate } = await import('./estimate.ts');
+    call.print(await estimate(config, durationMs, call.complain));
   },
 };
+
+function timeOf(text: string): number {
+  const usage = (message: string) => {
+    return new WeirError('cli/usage', `invalid argument "${text}" for "--estimate" flag: ${message}`, {
+      fix: 'such as --estimate 30s',
+    });
+  };
+  try {
+    const timeMs = duration(text);
+    if (timeMs > 0) return timeMs;
+  } catch (error) {
+    if (error instanceof FormatError) throw usage(error.message);
+    throw error;
+  }
+  throw usage('must be positive');
+}

@@ -28,6 +28,10 @@ export const errorCodes = {
   'pipeline/failed':
     'A processor failed on a table, which is lost in that pipeline: the log names both; please report it.',
   'export/failed': 'An exporter could not deliver and gave up.',
+  'kubernetes/config':
+    'How to reach the Kubernetes API is not configured, or wrong: a service account or a kubeconfig.',
+  'kubernetes/permission':
+    'The Kubernetes account lacks a permission; the log has the ClusterRole to apply with `kubectl apply -f -`.',
   'component/start': 'A component could not start.',
 } as const;
 

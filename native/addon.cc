@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the addon offers to index.ts.
 
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
 #include <linux/if.h>
 
 #include "clsact_hooks.h"
@@ -16,12 +21,13 @@ namespace weir
 namespace
 {
 
-// listInterfaces() -> array
+// listInterfaces(namespace?) -> array
 Napi::Value interfaces(const Napi::CallbackInfo &info)
 {
 	const Napi::Env env = info.Env();
 	Napi::Array result = Napi::Array::New(env);
-	for (const NetworkInterface &link : with_errors(env, list_interfaces)) {
+	const auto place = namespace_of(info[0]);
+	for (const NetworkInterface &link : with_errors(env, [&] { return in_namespace(place, list_interfaces); })) {
 		const Napi::HandleScope scope(env);
 		Napi::Object object = Napi::Object::New(env);
 		object.Set("index", link.index);
@@ -29,6 +35,7 @@ Napi::Value interfaces(const Napi::CallbackInfo &info)
 		object.Set("kind", link.kind);
 		object.Set("master", link.master);
 		object.Set("lower", link.lower);
+		object.Set("lowerNamespace", link.lower_namespace);
 		object.Set("loopback", (link.flags & IFF_LOOPBACK) != 0);
 		object.Set("up", (link.flags & IFF_UP) != 0);
 		object.Set("pointToPoint", (link.flags & IFF_POINTOPOINT) != 0 && (link.flags & IFF_BROADCAST) == 0);
@@ -36,6 +43,33 @@ Napi::Value interfaces(const Napi::CallbackInfo &info)
 		result.Set(result.Length(), object);
 	}
 	return result;
+}
+
+// namespaceIds(others, namespace?) -> array of ids
+Napi::Value ids_of_namespaces(const Napi::CallbackInfo &info)
+{
+	const Napi::Array given = info[0].As<Napi::Array>();
+	std::vector<NetworkNamespace> others;
+	for (uint32_t i = 0; i < given.Length(); i++)
+		others.push_back(*namespace_of(given.Get(i)));
+	const std::vector<int32_t> ids = with_errors(
+	    info.Env(), [&] { return in_namespace(namespace_of(info[1]), [&] { return namespace_ids(others); }); });
+	Napi::Array result = Napi::Array::New(info.Env(), ids.size());
+	for (uint32_t i = 0; i < ids.size(); i++)
+		result.Set(i, ids[i]);
+	return result;
+}
+
+// readNetDev(namespace) -> text of /proc/net/dev there
+Napi::Value read_net_dev(const Napi::CallbackInfo &info)
+{
+	const std::string text = with_errors(info.Env(), [&] {
+		return in_namespace(namespace_of(info[0]), [] {
+			std::ifstream file("/proc/thread-self/net/dev");
+			return std::string(std::istreambuf_iterator<char>(file), {});
+		});
+	});
+	return Napi::String::New(info.Env(), text);
 }
 
 // removeLeftFilters() -> array of places
@@ -49,6 +83,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports)
 	KernelTable::define(env);
 	exports.Set("open", Napi::Function::New(env, KernelTable::open, "open"));
 	exports.Set("listInterfaces", Napi::Function::New(env, interfaces, "listInterfaces"));
+	exports.Set("namespaceIds", Napi::Function::New(env, ids_of_namespaces, "namespaceIds"));
+	exports.Set("readNetDev", Napi::Function::New(env, read_net_dev, "readNetDev"));
 	exports.Set("removeLeftFilters", Napi::Function::New(env, remove_left, "removeLeftFilters"));
 	exports.Set("watchInterfaces", Napi::Function::New(env, LinkWatch::start, "watchInterfaces"));
 	return exports;

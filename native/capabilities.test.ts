@@ -1,5 +1,5 @@
 import test from 'ava';
-import { missingCapabilities } from './capabilities.ts';
+import { missingCapabilities, neededByOption, neededCapabilities } from './capabilities.ts';
 
 const statusOf = (...bits: number[]) => {
   const mask = bits.reduce((sum, bit) => sum | (1n << BigInt(bit)), 0n);
@@ -7,17 +7,22 @@ const statusOf = (...bits: number[]) => {
 };
 
 test('names the capabilities that are not effective', (t) => {
-  t.deepEqual(missingCapabilities('tc', statusOf()), ['CAP_BPF', 'CAP_NET_ADMIN', 'CAP_PERFMON']);
-  t.deepEqual(missingCapabilities('tc', statusOf(12, 39)), ['CAP_PERFMON']);
-  t.deepEqual(missingCapabilities('tc', statusOf(12, 38, 39)), []);
+  t.deepEqual(missingCapabilities(neededCapabilities.tc, statusOf()), ['CAP_BPF', 'CAP_NET_ADMIN', 'CAP_PERFMON']);
+  t.deepEqual(missingCapabilities(neededCapabilities.tc, statusOf(12, 39)), ['CAP_PERFMON']);
+  t.deepEqual(missingCapabilities(neededCapabilities.tc, statusOf(12, 38, 39)), []);
 });
 
 test('a packet socket needs fewer, and one of its own', (t) => {
-  t.deepEqual(missingCapabilities('socket_filter', statusOf()), ['CAP_BPF', 'CAP_NET_RAW']);
-  t.deepEqual(missingCapabilities('socket_filter', statusOf(13, 39)), []);
+  t.deepEqual(missingCapabilities(neededCapabilities.socket_filter, statusOf()), ['CAP_BPF', 'CAP_NET_RAW']);
+  t.deepEqual(missingCapabilities(neededCapabilities.socket_filter, statusOf(13, 39)), []);
 });
 
 test('CAP_SYS_ADMIN stands for all of them but CAP_NET_RAW', (t) => {
-  t.deepEqual(missingCapabilities('socket_filter', statusOf(21)), ['CAP_NET_RAW']);
-  t.deepEqual(missingCapabilities('tc', statusOf(21)), []);
+  t.deepEqual(missingCapabilities(neededCapabilities.socket_filter, statusOf(21)), ['CAP_NET_RAW']);
+  t.deepEqual(missingCapabilities(neededCapabilities.tc, statusOf(21)), []);
+});
+
+test('other namespaces want CAP_SYS_ADMIN itself', (t) => {
+  t.deepEqual(missingCapabilities(neededByOption['netns: all'], statusOf(12, 13, 38, 39)), ['CAP_SYS_ADMIN']);
+  t.deepEqual(missingCapabilities(neededByOption['netns: all'], statusOf(21)), []);
 });

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@
 #include "interner.h"
 #include "javascript.h"
 #include "pins.h"
+#include "network_namespace.h"
+#include "own_connections.h"
 #include "window.h"
 
 namespace weir
@@ -21,6 +24,19 @@ namespace weir
 inline uint32_t number_of(const Napi::Object &object, const char *key)
 {
 	return object.Get(key).As<Napi::Number>().Uint32Value();
+}
+
+// {path, inode, base}; none: this process's own.
+inline std::optional<NetworkNamespace> namespace_of(const Napi::Value &value)
+{
+	if (!value.IsObject())
+		return std::nullopt;
+	const Napi::Object object = value.As<Napi::Object>();
+	return NetworkNamespace{
+	    .path = object.Get("path").As<Napi::String>().Utf8Value(),
+	    .inode = static_cast<uint64_t>(object.Get("inode").As<Napi::Number>().DoubleValue()),
+	    .base = number_of(object, "base"),
+	};
 }
 
 inline flow_direction direction_of(const Napi::Value &value)
@@ -46,9 +62,19 @@ inline Columns columns_of(const Napi::Object &columns)
 	    .direction = elements_of<uint8_t>(columns, "direction"),
 	    .iface = elements_of<uint16_t>(columns, "iface"),
 	    .initiator = elements_of<uint8_t>(columns, "initiator"),
+	    .guessed = elements_of<uint8_t>(columns, "guessed"),
 	    .bytes = elements_of<double>(columns, "bytes"),
 	    .packets = elements_of<double>(columns, "packets"),
 	};
+}
+
+// Undefined where none are left out.
+inline std::optional<OwnConnections> own_connections_of(const Napi::Value &value)
+{
+	if (!value.IsTypedArray())
+		return std::nullopt;
+	const auto records = value.As<Napi::Uint8Array>();
+	return OwnConnections(records.Data(), records.ByteLength() / sizeof(OwnConnection));
 }
 
 inline Napi::Array text_array(Napi::Env env, const std::vector<std::string> &texts)
@@ -170,6 +196,8 @@ inline Napi::Value collection_object(Napi::Env env, const std::vector<Address> &
 	result.Set("usedSlots", window.used_slots);
 	result.Set("overflowFlows", static_cast<double>(window.overflow_flows));
 	result.Set("scanNs", static_cast<double>(window.scan_ns));
+	if (!window.sockets_failure.empty())
+		result.Set("socketsFailure", window.sockets_failure);
 	return result;
 }
 

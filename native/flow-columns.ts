@@ -23,6 +23,8 @@ export interface FlowColumns {
   readonly iface: Uint16Array;
   /** Who opened the connection: 0 unknown, 1 the source, 2 the destination. */
   readonly initiator: Uint8Array;
+  /** 1: the initiator was told by the ports, not by a handshake, a socket or the first packet. */
+  readonly guessed: Uint8Array;
   /** Since the last committed collect. */
   readonly bytes: Float64Array;
   readonly packets: Float64Array;
@@ -42,6 +44,7 @@ const COLUMN_KINDS = {
   direction: Uint8Array,
   iface: Uint16Array,
   initiator: Uint8Array,
+  guessed: Uint8Array,
   bytes: Float64Array,
   packets: Float64Array,
 } as const;
@@ -59,6 +62,7 @@ export function flowColumns(capacity: number): FlowColumns {
     direction: new Uint8Array(capacity),
     iface: new Uint16Array(capacity),
     initiator: new Uint8Array(capacity),
+    guessed: new Uint8Array(capacity),
     bytes: new Float64Array(capacity),
     packets: new Float64Array(capacity),
   };

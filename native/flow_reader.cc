@@ -2,16 +2,18 @@
 #include "flow_reader.h"
 
 #include <chrono>
+#include <utility>
 
 namespace weir
 {
 
 FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, uint32_t idle_windows,
-		       Progress *progress)
+		       NodeSockets sockets, bool guess_ports, Progress *progress)
     : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots), idle_windows_(idle_windows),
       control_(object.map_descriptor(".data.control"), 1, ".data.control"),
       overflow_(object.map_descriptor("overflow_0"), object.map_descriptor("overflow_1")),
-      openings_(object.map_descriptor("flow_cold"), first_mask), progress_(progress)
+      openings_(object.map_descriptor("flow_cold"), first_mask),
+      identifier_(openings_, Roles(openings_, std::move(sockets), guess_ports)), progress_(progress)
 {
 	follow_mask();
 	if (progress_)
@@ -63,11 +65,11 @@ size_t FlowReader::row_bound() const
 	       __atomic_load_n(&control_->overflow_used[1], __ATOMIC_RELAXED);
 }
 
-Window FlowReader::collect(const Columns &columns)
+Window FlowReader::collect(const Columns &columns, const std::optional<OwnConnections> &own)
 {
 	forget_window();
 	try {
-		return read_window(columns);
+		return read_window(columns, own);
 	} catch (...) {
 		// Rows that nobody got must not be committed.
 		forget_window();
@@ -90,7 +92,7 @@ void FlowReader::forget_window()
 	openings_.unmap();
 }
 
-Window FlowReader::read_window(const Columns &columns)
+Window FlowReader::read_window(const Columns &columns, const std::optional<OwnConnections> &own)
 {
 	const auto start = std::chrono::steady_clock::now();
 	Window window;
@@ -108,7 +110,7 @@ Window FlowReader::read_window(const Columns &columns)
 	// In the other map, until this one is committed and emptied.
 	if (overflow_waits)
 		window.complete = false;
-	add_new_flows(columns, window);
+	add_new_flows(columns, own, window);
 	openings_.unmap();
 	window.slots = static_cast<uint32_t>(slots_.size());
 	window.used_slots = __atomic_load_n(&control_->used, __ATOMIC_RELAXED);
@@ -184,11 +186,17 @@ void FlowReader::take_overflow(const std::vector<OverflowFlow> &flows, const Col
 		progress_->stage_overflow(Overflow::unused(*control_.operator->()));
 }
 
-void FlowReader::add_new_flows(const Columns &columns, Window &window)
+void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window)
 {
-	identifier_.identify(slots_, new_flows_);
+	if (identifier_.identify(slots_, own, new_flows_))
+		correct_identities(columns);
+	if (const auto &failure = identifier_.roles().sockets_failure())
+		window.sockets_failure = failure->what();
 	for (const NewFlow &flow : new_flows_) {
 		if (flow.slot != no_slot) {
+			// A read that failed may have left one.
+			identifier_.roles().release(known_[flow.slot].identity);
+			identifier_.roles().keep(flow.identity);
 			known_[flow.slot].identity = flow.identity;
 			add_row(columns, window, flow.slot, flow.total);
 			continue;
@@ -200,6 +208,23 @@ void FlowReader::add_new_flows(const Columns &columns, Window &window)
 			    .amount = flow.total});
 	}
 	new_flows_.clear();
+}
+
+// Of all that is known, and of the rows that were written before the new flows were looked at: one for each pending
+// slot that is not left out.
+void FlowReader::correct_identities(const Columns &columns)
+{
+	for (Known &known : known_)
+		identifier_.roles().follow(known.identity);
+	size_t row = 0;
+	for (const Pending &pending : pending_) {
+		const Identity &identity = known_[pending.index].identity;
+		if (identity.disposition != LEAVES)
+			continue;
+		columns.initiator[row] = identity.initiator;
+		columns.guessed[row] = identity.guessed;
+		row++;
+	}
 }
 
 void FlowReader::new_endpoint_epoch()

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "../bpf/flow.h"
@@ -32,10 +33,11 @@ class FlowReader
       public:
 	// `progress` is of tables that outlive the process, else null. first_mask: of the table before it grew.
 	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, uint32_t idle_windows,
-		   Progress *progress);
+		   NodeSockets sockets, bool guess_ports, Progress *progress);
 
-	// After a Failure there is nothing to commit, and the next collect has all of it.
-	Window collect(const Columns &columns);
+	// own: the connections of this process, to be left out. After a Failure there is nothing to commit, and the
+	// next collect has all of it.
+	Window collect(const Columns &columns, const std::optional<OwnConnections> &own);
 	// Returns how many slots were freed. After a Failure the rows are committed all the same. The time is that of
 	// the window's end, for who takes the table over.
 	size_t commit(uint64_t window_end_ns);
@@ -63,12 +65,13 @@ class FlowReader
 
 	void follow_mask();
 	void take_over();
-	Window read_window(const Columns &columns);
+	Window read_window(const Columns &columns, const std::optional<OwnConnections> &own);
 	void forget_window();
 	void scan(const Columns &columns, Window &window);
 	void add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total);
 	void take_overflow(const std::vector<OverflowFlow> &flows, const Columns &columns, Window &window);
-	void add_new_flows(const Columns &columns, Window &window);
+	void add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window);
+	void correct_identities(const Columns &columns);
 	bool crowded() const;
 	uint32_t idle_limit() const;
 	bool may_free(uint32_t index);
@@ -84,7 +87,7 @@ class FlowReader
 	MapView<flow_slot> slots_;
 	Overflow overflow_;
 	Openings openings_;
-	Identifier identifier_{openings_};
+	Identifier identifier_;
 	Interner interner_;
 	uint32_t endpoint_epoch_ = 1;
 	std::vector<Known> known_;

@@ -78,6 +78,7 @@ bool FlowReader::free_slot(uint32_t index)
 	flow_slot &slot = slots_[index];
 	if (load_counter(slot.bytes) != known_[index].bytes || load_counter(slot.packets) != known_[index].packets)
 		return false;
+	identifier_.roles().release(known_[index].identity);
 	__atomic_store_n(&slot.state, SLOT_EMPTIED, __ATOMIC_RELEASE);
 	give_back(index);
 	return true;

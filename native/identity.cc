@@ -6,12 +6,28 @@
 namespace weir
 {
 
-// Flows without a slot have nothing kept of them: nobody knows who opened them.
-void Identifier::identify(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows)
+bool Identifier::identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own,
+			  std::vector<NewFlow> &flows)
 {
-	for (NewFlow &flow : flows)
-		if (flow.slot != no_slot && flow.key.transport == IPPROTO_TCP)
-			flow.identity.initiator = openings_.initiator_of(slots, flow.slot);
+	if (own)
+		for (NewFlow &flow : flows)
+			find_own(slots, *own, flow);
+	std::erase_if(flows, [](const NewFlow &flow) { return flow.is_early; });
+	return roles_.decide(slots, flows);
+}
+
+// Nothing is kept of a flow without a slot: it goes by its ends.
+void Identifier::find_own(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow)
+{
+	if (flow.key.transport != IPPROTO_TCP)
+		return;
+	std::optional<flow_cold> cold;
+	if (flow.slot != no_slot)
+		cold = openings_.cold_of(slots, flow.slot);
+	if (own.contain(flow.key, cold))
+		flow.identity.disposition = LEFT_OUT_SELF;
+	else
+		flow.is_early = cold && own.may_miss(cold->first_ns);
 }
 
 } // namespace weir

@@ -9,6 +9,8 @@
 #include "../bpf/flow.h"
 #include "file_descriptor.h"
 #include "openings.h"
+#include "own_connections.h"
+#include "roles.h"
 
 namespace weir
 {
@@ -19,6 +21,9 @@ enum disposition : uint8_t { LEAVES, LEFT_OUT_SELF, LEFT_OUT_TUNNEL };
 struct Identity {
 	weir::initiator initiator = INITIATOR_UNKNOWN;
 	weir::disposition disposition = LEAVES;
+	bool guessed = false;	      // the initiator, by the ports
+	bool source_is_lower = false; // of the connection's two ends
+	uint32_t connection = 0;      // as Conversations numbers them; 0: none
 };
 
 // A flow of the overflow map has no slot.
@@ -29,17 +34,29 @@ struct NewFlow {
 	uint32_t slot;
 	flow_amount total; // since the slot was opened
 	Identity identity = {};
+	bool is_early = false; // nobody can tell yet what it is: it stays in the table until the next read
 };
 
 class Identifier
 {
       public:
-	explicit Identifier(Openings &openings) : openings_(openings) {}
+	Identifier(Openings &openings, Roles roles) : openings_(openings), roles_(std::move(roles)) {}
 
-	void identify(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows);
+	// own: undefined where the agent's own connections leave as any other.
+	// Returns whether flows that are not new have another identity now: roles().follow() tells.
+	bool identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own,
+		      std::vector<NewFlow> &flows);
+
+	Roles &roles()
+	{
+		return roles_;
+	}
 
       private:
+	void find_own(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow);
+
 	Openings &openings_;
+	Roles roles_;
 };
 
 } // namespace weir

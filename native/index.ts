@@ -8,25 +8,45 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { WeirError } from '../core/errors.ts';
+import type { OwnConnection } from '../core/network/own-connections.ts';
 import { integer, interfaceIndex, MAX_SLOTS } from './arguments.ts';
 import type { PacketSource } from './capabilities.ts';
 import { checkColumns, type FlowColumns } from './flow-columns.ts';
+import { listAll, unlessGone } from './list-interfaces.ts';
 import { nativeError, needCapabilities } from './native-error.ts';
+import { encodeOwnConnections } from './own-connections.ts';
 import { type InterfaceWatch, throttle } from './throttle.ts';
 
 export type { PacketSource } from './capabilities.ts';
 export { type FlowColumns, flowColumns } from './flow-columns.ts';
+export { MAX_NAMED_INDEX } from './list-interfaces.ts';
+export { needForOption } from './native-error.ts';
 export type { InterfaceWatch } from './throttle.ts';
 
-/** One network interface of this network namespace. */
-export interface NetworkInterface {
-  readonly index: number;
+/** A network namespace that has a name, other than this process's own. */
+export interface NetworkNamespace {
   readonly name: string;
+  /** A file that is this namespace. */
+  readonly path: string;
+  /** Of that file: tells whether the path still is this namespace. */
+  readonly inode: number;
+  /** Added to the indexes of its interfaces, so that no two interfaces of the host have the same. */
+  readonly base: number;
+}
+
+/** One network interface. */
+export interface NetworkInterface {
+  /** The kernel's, with the base of its namespace. */
+  readonly index: number;
+  /** With `@` and the name of the namespace where that is a named one. */
+  readonly name: string;
+  /** Absent: this process's own. */
+  readonly inNamespace?: NetworkNamespace;
   /** Kind from the kernel: `veth`, `bridge`, `vlan`, `bond`, `vxlan`...; empty for hardware. */
   readonly kind: string;
   /** Index of the bridge, bond or team that this interface is a port of; 0 for none. */
   readonly master: number;
-  /** Index of the interface that this one stands on (a VLAN's parent); 0 for none or in another namespace. */
+  /** Index of the interface that this one stands on (a VLAN's parent) or is joined to (a veth's other end); 0 for none. */
   readonly lower: number;
   readonly loopback: boolean;
   readonly up: boolean;
@@ -58,6 +78,10 @@ export interface KernelTableOptions {
   readonly trafficControl?: 'auto' | 'tcx' | 'tc';
   /** Absent: nothing outlives the process. With `tc` only, since a packet socket ends with its process. */
   readonly pin?: PinPlace;
+  /** Where nothing else tells who opened a connection, it was the end with the higher port. Default false. */
+  readonly guessPorts?: boolean;
+  /** Lists the connections of this process that are left out; asked at each collect. Absent: none are. */
+  readonly ownConnections?: () => readonly OwnConnection[];
   /** BPF object file; tests load one with a packet generator. */
   readonly objectPath?: string;
 }
@@ -141,6 +165,8 @@ export interface Collected {
   readonly maxSlots: number;
   readonly overflowFlows: number;
   readonly scanNs: number;
+  /** Why the listening sockets of this node could not be read anew; what was known before still serves. */
+  readonly socketsFailure?: string;
 }
 
 export interface KernelTable {
@@ -156,14 +182,14 @@ export interface KernelTable {
    * interface/missing, kernel/permission...
    */
   attach(
-    iface: { readonly index: number; readonly name: string },
+    iface: Pick<NetworkInterface, 'index' | 'name' | 'inNamespace'>,
     direction: HookDirection,
     start?: FrameStart,
   ): readonly string[];
   detach(index: number, direction: HookDirection): void;
   /** As `attach` and `detach`, which block for the kernel's grace period, some 10 ms each. One call after the other. */
   attachOffLoop(
-    iface: { readonly index: number; readonly name: string },
+    iface: Pick<NetworkInterface, 'index' | 'name' | 'inNamespace'>,
     direction: HookDirection,
     start?: FrameStart,
   ): Promise<readonly string[]>;
@@ -196,6 +222,7 @@ export interface KernelTable {
 interface Addon {
   open(options: {
     objectPath: string;
+    namespaceObjectPath: string;
     maxSlots: number;
     initialSlots: number;
     protocols?: readonly number[];
@@ -203,10 +230,13 @@ interface Addon {
     source: PacketSource;
     trafficControl: 'auto' | 'tcx' | 'tc';
     pin?: PinPlace;
+    guessPorts: boolean;
   }): Promise<AddonTable>;
-  listInterfaces(): NetworkInterface[];
+  listInterfaces(namespace?: NetworkNamespace): (NetworkInterface & { readonly lowerNamespace: number })[];
+  namespaceIds(others: readonly NetworkNamespace[], namespace?: NetworkNamespace): number[];
+  readNetDev(namespace: NetworkNamespace): string;
   removeLeftFilters(): string[];
-  watchInterfaces(onChange: (gone: readonly number[]) => void): () => void;
+  watchInterfaces(onChange: (gone: readonly number[]) => void, namespace?: NetworkNamespace): () => void;
 }
 
 /** What programs and maps are loaded with; `pinned` names each of them. */
@@ -223,13 +253,19 @@ interface AddonTable {
   takenOver(): TakenOver | undefined;
   refused(): RefusedPins | undefined;
   rename(index: number, name: string): void;
-  attach(index: number, name: string, direction: HookDirection, framesStartAtIp: boolean): string[];
+  attach(index: number, name: string, direction: HookDirection, atIp: boolean, namespace?: NetworkNamespace): string[];
   detach(index: number, direction: HookDirection): void;
-  attachOffLoop(index: number, name: string, direction: HookDirection, framesStartAtIp: boolean): Promise<string[]>;
+  attachOffLoop(
+    index: number,
+    name: string,
+    direction: HookDirection,
+    framesStartAtIp: boolean,
+    namespace?: NetworkNamespace,
+  ): Promise<string[]>;
   detachOffLoop(index: number, direction: HookDirection): Promise<void>;
   setCovered(indexes: readonly number[]): void;
   rowBound(): number;
-  collect(columns: FlowColumns): Promise<Omit<Collected, 'maxSlots'>>;
+  collect(columns: FlowColumns, ownConnections?: Uint8Array): Promise<Omit<Collected, 'maxSlots'>>;
   commit(windowEndNs: bigint): Promise<number>;
   newEndpointEpoch(): void;
   settle(): Promise<void>;
@@ -238,6 +274,7 @@ interface AddonTable {
 
 const ADDON_PATH = fileURLToPath(new URL('../build/Release/weir.node', import.meta.url));
 const OBJECT_PATH = fileURLToPath(new URL('../build/bpf/network.bpf.o', import.meta.url));
+const NAMESPACE_OBJECT_PATH = fileURLToPath(new URL('../build/bpf/namespace.bpf.o', import.meta.url));
 
 const DEFAULT_INITIAL_SLOTS = 16_384;
 const DEFAULT_IDLE_WINDOWS = 6;
@@ -259,9 +296,17 @@ function addon(): Addon {
   return loadedAddon;
 }
 
-/** The interfaces of this process's network namespace, in the kernel's order. Throws kernel/call. */
-export function listInterfaces(): NetworkInterface[] {
-  return call(() => addon().listInterfaces());
+/**
+ * The interfaces of this process's network namespace, then those of these, each in the kernel's order. A namespace that is
+ * gone has none. Throws kernel/call, and kernel/permission without CAP_SYS_ADMIN.
+ */
+export function listInterfaces(namespaces: readonly NetworkNamespace[] = []): NetworkInterface[] {
+  return call(() => listAll(namespaces, addon()));
+}
+
+/** Text of /proc/net/dev in another namespace; empty when it is gone. Throws as listInterfaces does. */
+export function readNetDev(namespace: NetworkNamespace): string {
+  return call(() => unlessGone('', () => addon().readNetDev(namespace)));
 }
 
 /**
@@ -273,12 +318,22 @@ export function removeLeftFilters(): readonly string[] {
 }
 
 /**
- * Calls back when interfaces of this process's network namespace came, went or changed, with the indexes that went away
- * (to be gone, or to come back as another interface). A burst is a few calls; when the kernel had to drop messages there
- * is a call all the same, without what they would have said. Does not keep the process alive. Throws kernel/call.
+ * Calls back when interfaces of a network namespace (default: this process's) came, went or changed, with the indexes
+ * that went away (to be gone, or to come back as another interface). A burst is a few calls; when the kernel had to drop
+ * messages there is a call all the same, without what they would have said. Of a namespace that is gone nothing is said.
+ * Does not keep the process alive. Throws kernel/call.
  */
-export function watchInterfaces(onChange: (gone: ReadonlySet<number>) => void): InterfaceWatch {
-  return throttle((notify) => call(() => addon().watchInterfaces(notify)), onChange);
+export function watchInterfaces(
+  onChange: (gone: ReadonlySet<number>) => void,
+  namespace?: NetworkNamespace,
+): InterfaceWatch {
+  const base = namespace?.base ?? 0;
+  const subscribe = (notify: (gone: readonly number[]) => void) =>
+    unlessGone(
+      () => {},
+      () => addon().watchInterfaces((gone) => notify(gone.map((index) => index + base)), namespace),
+    );
+  return throttle((notify) => call(() => subscribe(notify)), onChange);
 }
 
 /**
@@ -304,12 +359,14 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
     needCapabilities(source);
     const table = await addon().open({
       objectPath: options.objectPath ?? OBJECT_PATH,
+      namespaceObjectPath: NAMESPACE_OBJECT_PATH,
       ...constants,
       idleWindows,
       source,
+      guessPorts: options.guessPorts ?? false,
       ...(options.pin === undefined ? {} : { pin: pinned(options.pin, { ...constants, initialSlots }) }),
     });
-    return kernelTable(table, maxSlots, source);
+    return kernelTable(table, maxSlots, source, options.ownConnections);
   } catch (error) {
     throw nativeError(error, source);
   }
@@ -330,7 +387,12 @@ function pinned(
 }
 
 /** The addon's reader takes one call at a time; this keeps the order and refuses calls after close. */
-function kernelTable(table: AddonTable, maxSlots: number, source: PacketSource): KernelTable {
+function kernelTable(
+  table: AddonTable,
+  maxSlots: number,
+  source: PacketSource,
+  ownConnections: KernelTableOptions['ownConnections'],
+): KernelTable {
   let last: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
   let newEpochDue = false;
@@ -359,10 +421,16 @@ function kernelTable(table: AddonTable, maxSlots: number, source: PacketSource):
     takenOver: table.takenOver(),
     refusedPins: table.refused(),
     attach: (iface, direction, frameStart = 'ethernet') =>
-      whileOpen(() => table.attach(interfaceIndex(iface.index), iface.name, direction, frameStart === 'ip')),
+      whileOpen(() => {
+        const index = interfaceIndex(iface.index);
+        return table.attach(index, iface.name, direction, frameStart === 'ip', iface.inNamespace);
+      }),
     detach: (index, direction) => whileOpen(() => table.detach(interfaceIndex(index), direction)),
     attachOffLoop: (iface, direction, frameStart) =>
-      inTurn(() => table.attachOffLoop(interfaceIndex(iface.index), iface.name, direction, frameStart === 'ip')),
+      inTurn(() => {
+        const index = interfaceIndex(iface.index);
+        return table.attachOffLoop(index, iface.name, direction, frameStart === 'ip', iface.inNamespace);
+      }),
     detachOffLoop: (index, direction) => inTurn(() => table.detachOffLoop(interfaceIndex(index), direction)),
     rename: ({ index, name }) => whileOpen(() => table.rename(interfaceIndex(index), name)),
     setCovered: (indexes) => whileOpen(() => table.setCovered(indexes.map(interfaceIndex))),
@@ -373,7 +441,9 @@ function kernelTable(table: AddonTable, maxSlots: number, source: PacketSource):
         const checked = checkColumns({ ...columns });
         if (newEpochDue) table.newEndpointEpoch();
         newEpochDue = false;
-        return { ...(await table.collect(checked)), maxSlots };
+        // In the same turn as the collect: none can be opened in between.
+        const own = ownConnections === undefined ? undefined : encodeOwnConnections(ownConnections());
+        return { ...(await table.collect(checked, own)), maxSlots };
       }),
     commit: (windowEndNs = 0n) => inTurn(async () => ({ freed: await table.commit(windowEndNs) })),
     newEndpointEpoch: () =>

@@ -82,12 +82,19 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 			load.protocols->push_back(
 			    static_cast<uint8_t>(protocols.Get(i).As<Napi::Number>().Uint32Value()));
 	}
-	const uint32_t idle_windows = number_of(options, "idleWindows");
+	const ReadOptions read = {
+	    .idle_windows = number_of(options, "idleWindows"),
+	    .guess_ports = options.Get("guessPorts").As<Napi::Boolean>(),
+	};
 	const std::optional<PinOptions> pin = pin_options_of(options);
+	// Made here, since a socket is of the network namespace of the thread that makes it.
+	const auto sockets = std::make_shared<NodeSockets>();
 	return Work<std::shared_ptr<Loaded>>::start(
 	    info.Env(), options,
-	    [load, idle_windows, traffic_control, pin] {
-		    return std::make_shared<Loaded>(load, idle_windows, traffic_control, pin);
+	    [load, read, traffic_control, sockets, pin,
+	     namespace_object = options.Get("namespaceObjectPath").As<Napi::String>().Utf8Value()] {
+		    return std::make_shared<Loaded>(load, read, namespace_object, traffic_control, std::move(*sockets),
+						    pin);
 	    },
 	    [](Napi::Env env, std::shared_ptr<Loaded> &loaded) -> Napi::Value {
 		    return constructor_of(env).New({Napi::External<std::shared_ptr<Loaded>>::New(env, &loaded)});
@@ -146,14 +153,14 @@ void KernelTable::rename(const Napi::CallbackInfo &info)
 	});
 }
 
-// attach(ifindex, name, direction, framesStartAtIp) -> names of what sees packets first
+// attach(ifindex, name, direction, framesStartAtIp, namespace?) -> names of what sees packets first
 Napi::Value KernelTable::attach(const Napi::CallbackInfo &info)
 {
 	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
 	const std::string name = info[1].As<Napi::String>().Utf8Value();
 	return text_array(info.Env(), with_errors(info.Env(), [&] {
 				  return loaded_->attach(ifindex, name, direction_of(info[2]),
-							 info[3].As<Napi::Boolean>());
+							 info[3].As<Napi::Boolean>(), namespace_of(info[4]));
 			  }));
 }
 
@@ -164,7 +171,7 @@ void KernelTable::detach(const Napi::CallbackInfo &info)
 		    [&] { loaded_->detach(info[0].As<Napi::Number>().Uint32Value(), direction_of(info[1])); });
 }
 
-// attachOffLoop(ifindex, name, direction, framesStartAtIp) -> Promise<names>
+// attachOffLoop(ifindex, name, direction, framesStartAtIp, namespace?) -> Promise<names>
 Napi::Value KernelTable::attach_off_loop(const Napi::CallbackInfo &info)
 {
 	const uint32_t ifindex = info[0].As<Napi::Number>().Uint32Value();
@@ -172,7 +179,8 @@ Napi::Value KernelTable::attach_off_loop(const Napi::CallbackInfo &info)
 	return Work<std::vector<std::string>>::start(
 	    info.Env(), info.This().As<Napi::Object>(),
 	    [loaded = loaded_, ifindex, name, direction = direction_of(info[2]),
-	     at_ip = info[3].As<Napi::Boolean>().Value()] { return loaded->attach(ifindex, name, direction, at_ip); },
+	     at_ip = info[3].As<Napi::Boolean>().Value(),
+	     place = namespace_of(info[4])] { return loaded->attach(ifindex, name, direction, at_ip, place); },
 	    [](Napi::Env env, std::vector<std::string> &ahead) -> Napi::Value { return text_array(env, ahead); });
 }
 
@@ -204,17 +212,17 @@ Napi::Value KernelTable::row_bound(const Napi::CallbackInfo &info)
 	return Napi::Number::New(info.Env(), static_cast<double>(loaded_->reader.row_bound()));
 }
 
-// collect(columns) -> Promise
+// collect(columns, ownConnections) -> Promise
 Napi::Value KernelTable::collect(const Napi::CallbackInfo &info)
 {
 	const Napi::Object columns = info[0].As<Napi::Object>();
 	const Columns places = columns_of(columns);
 	return Work<Collection>::start(
 	    info.Env(), columns,
-	    [loaded = loaded_, places] {
+	    [loaded = loaded_, places, own = own_connections_of(info[1])] {
 		    // The ledger first: what moves from it to nowhere cannot be counted twice.
 		    std::vector<LedgerEntry> ledger = loaded->devices.read_ledger();
-		    Window window = loaded->reader.collect(places);
+		    Window window = loaded->reader.collect(places, own);
 		    loaded->devices.reported(ledger);
 		    return Collection{.window = std::move(window), .ledger = std::move(ledger)};
 	    },
@@ -256,7 +264,7 @@ Napi::Value KernelTable::settle(const Napi::CallbackInfo &info)
 // close() -> Promise: unloading unmaps and frees megabytes, so it is not for the event loop either.
 Napi::Value KernelTable::close(const Napi::CallbackInfo &info)
 {
-	loaded_->hooks->detach_all();
+	loaded_->detach_all();
 	return Work<bool>::start(
 	    info.Env(), info.This().As<Napi::Object>(),
 	    [loaded = std::exchange(loaded_, nullptr)]() mutable {

@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include "conversions.h"
 #include "failure.h"
 
 namespace weir
@@ -38,13 +39,14 @@ Napi::Value LinkWatch::start(const Napi::CallbackInfo &info)
 {
 	const Napi::Env env = info.Env();
 	const std::shared_ptr<LinkWatch> watch(new LinkWatch(env));
-	with_errors(env, [&] { watch->begin(info[0].As<Napi::Function>()); });
+	with_errors(env, [&] { watch->begin(info[0].As<Napi::Function>(), namespace_of(info[1])); });
 	return Napi::Function::New(env, [watch](const Napi::CallbackInfo &) { watch->close(); });
 }
 
-void LinkWatch::begin(const Napi::Function &on_change)
+void LinkWatch::begin(const Napi::Function &on_change, const std::optional<NetworkNamespace> &place)
 {
-	socket_ = subscribe();
+	// A socket stays in the namespace where it was made, and keeps that until it is closed.
+	socket_ = in_namespace(place, subscribe);
 	uv_loop_t *loop = nullptr;
 	if (napi_get_uv_event_loop(env_, &loop) != napi_ok)
 		throw Failure("napi_get_uv_event_loop", EINVAL);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <node_api.h>
@@ -13,6 +14,7 @@
 
 #include "file_descriptor.h"
 #include "javascript.h"
+#include "network_namespace.h"
 
 namespace weir
 {
@@ -20,12 +22,12 @@ namespace weir
 class LinkWatch : public std::enable_shared_from_this<LinkWatch>
 {
       public:
-	// watchInterfaces(onChange(gone)) -> close(). Does not keep the process alive.
+	// watchInterfaces(onChange(gone), namespace?) -> close(). Does not keep the process alive.
 	static Napi::Value start(const Napi::CallbackInfo &info);
 
       private:
 	explicit LinkWatch(Napi::Env env) : env_(env) {}
-	void begin(const Napi::Function &on_change);
+	void begin(const Napi::Function &on_change, const std::optional<NetworkNamespace> &place);
 	void close();
 	void read();
 	bool drain(std::vector<uint32_t> &gone) const;

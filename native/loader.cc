@@ -2,6 +2,7 @@
 #include "loader.h"
 
 #include <cstdlib>
+#include <cstring>
 
 #include <bpf/bpf.h>
 #include <fcntl.h>
@@ -73,9 +74,24 @@ void size_maps(bpf_object *object, uint32_t slots)
 	}
 }
 
+// All but the constants, which are of one load.
+void take_maps(bpf_object *object, const BpfObject &shared)
+{
+	bpf_map *map;
+	bpf_object__for_each_map(map, object)
+	{
+		const char *name = bpf_map__name(map);
+		if (std::strncmp(name, ".rodata", 7) == 0)
+			continue;
+		const int error = bpf_map__reuse_fd(map, shared.map_descriptor(name));
+		if (error)
+			throw Failure(std::string("bpf_map__reuse_fd ") + name, -error);
+	}
+}
+
 } // namespace
 
-BpfObject::BpfObject(const LoadOptions &options, PinnedMaps *pins)
+BpfObject::BpfObject(const LoadOptions &options, const BpfObject *shared, PinnedMaps *pins)
 {
 	std::string log;
 	{
@@ -90,18 +106,24 @@ BpfObject::BpfObject(const LoadOptions &options, PinnedMaps *pins)
 		const bool is_socket_filter = bpf_program__type(program) == BPF_PROG_TYPE_SOCKET_FILTER;
 		bpf_program__set_autoload(program, is_socket_filter == options.socket_filter);
 	}
-	size_maps(object_.get(), options.max_slots);
+	if (shared)
+		take_maps(object_.get(), *shared);
+	else
+		size_maps(object_.get(), options.max_slots);
 
 	auto *settings = globals_of<flow_settings>(object_.get(), ".rodata.settings");
 	settings->max_mask = options.max_slots - 1;
+	settings->index_base = options.index_base;
 	if (options.protocols) {
 		settings->select_protocols = 1;
 		for (const uint8_t protocol : *options.protocols)
 			settings->protocols[protocol >> 6] |= uint64_t{1} << (protocol & 63);
 	}
-	auto *control = globals_of<flow_control>(object_.get(), ".data.control");
-	control->epoch = 1;
-	control->mask = options.initial_slots - 1;
+	if (!shared) {
+		auto *control = globals_of<flow_control>(object_.get(), ".data.control");
+		control->epoch = 1;
+		control->mask = options.initial_slots - 1;
+	}
 
 	// This may remove filters, for which libbpf's log is kept as well, and only one can keep it.
 	if (pins)

@@ -20,6 +20,7 @@ struct LoadOptions {
 	uint32_t initial_slots; // a power of two, at most max_slots
 	std::optional<std::vector<uint8_t>> protocols;
 	bool socket_filter = false; // loads the program of packet sockets, not those of interfaces
+	uint32_t index_base = 0;    // flow_settings
 };
 
 class PinnedMaps;
@@ -28,8 +29,8 @@ class BpfObject
 {
       public:
 	// Throws Failure; when the verifier refuses, detail holds its last lines and the path of the whole log.
-	// `pins`: where its maps stay, or null.
-	explicit BpfObject(const LoadOptions &options, PinnedMaps *pins = nullptr);
+	// `shared` has the maps that this one counts into, in place of its own; `pins` is where its own stay. Or null.
+	explicit BpfObject(const LoadOptions &options, const BpfObject *shared = nullptr, PinnedMaps *pins = nullptr);
 
 	int map_descriptor(const char *name) const;
 	int program_descriptor(const char *name) const;

@@ -3,10 +3,30 @@
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { type ErrorCode, WeirError } from '../core/errors.ts';
-import { type Capability, missingCapabilities, neededCapabilities, type PacketSource } from './capabilities.ts';
+import {
+  type Capability,
+  missingCapabilities,
+  neededByOption,
+  neededCapabilities,
+  type PacketSource,
+} from './capabilities.ts';
 
-const { EPERM, EACCES, EAGAIN, EROFS, EINVAL, ENOENT, ENODEV, EEXIST, ENOSYS, EOPNOTSUPP, ENOMEM, EMFILE, ENFILE } =
-  constants.errno;
+const {
+  EPERM,
+  EACCES,
+  EAGAIN,
+  EROFS,
+  EINVAL,
+  ENOENT,
+  ENODEV,
+  EEXIST,
+  ENOSYS,
+  EOPNOTSUPP,
+  ENOMEM,
+  EMFILE,
+  ENFILE,
+  ESTALE,
+} = constants.errno;
 /** Of the kernel only, where a machine cannot translate a program; not in errno(3). */
 const ENOTSUPP = 524;
 
@@ -59,9 +79,13 @@ function explain({ call, errno, detail }: NativeFailure, source: PacketSource): 
   // The verifier says EACCES too, of a program that it refuses; and a file that cannot be opened has nothing to do with
   // capabilities.
   const refused = errno === EACCES && !/^(bpf_prog_load|bpf_object__open_file)/.test(call);
+  if (errno === EPERM && call.startsWith('setns ')) return explainNamespace();
   if (errno === EPERM || refused) return explainPermission(source, detail);
   if (call.startsWith('bpf_object__open_file') || call.startsWith('map ') || call.startsWith('program ')) {
     return { code: 'native/object', fix: 'build it with `npm run build:bpf`' };
+  }
+  if (errno === ESTALE && call.startsWith('network namespace ')) {
+    return { code: 'interface/missing', fix: 'its network namespace went away: check `ip netns`' };
   }
   if (call.startsWith('device ')) {
     return errno === EEXIST
@@ -70,6 +94,7 @@ function explain({ call, errno, detail }: NativeFailure, source: PacketSource): 
   }
   if (/^(bpf_link_create|bpf_tc_|packet socket)/.test(call)) return explainAttach(call, errno);
   if (call.startsWith('bpf_prog_load')) {
+    if (missingCapabilities(['CAP_PERFMON']).length > 0) return refusedWithoutTrust;
     return { code: 'kernel/program-rejected', fix: 'report it with the log file and the kernel version (uname -r)' };
   }
   if (errno === EINVAL || errno === ENOSYS || errno === EOPNOTSUPP || errno === ENOTSUPP) {
@@ -95,11 +120,28 @@ function explainPins(errno: number): Explanation {
   return { code, fix: 'remove what is in the folder (`rm -r`), or name another one' };
 }
 
+/**
+ * Some stable kernels (such as 6.1.170) refuse a process without CAP_PERFMON to write half of a stack slot twice, which
+ * compilers do; others load the program of the packet socket without it.
+ */
+const refusedWithoutTrust: Explanation = {
+  code: 'kernel/permission',
+  reason: 'the verifier of this kernel refuses the program to a process without CAP_PERFMON',
+  fix: 'give this process CAP_PERFMON as well',
+};
+
+/** Whatever the source: it is what the other namespaces want. */
+function explainNamespace(): Explanation {
+  const missing = missingCapabilities(neededByOption['netns: all']);
+  const fix = 'give this process CAP_SYS_ADMIN, or set netns: host';
+  return { code: 'kernel/permission', fix, ...(missing.length > 0 ? { reason: lacks(missing) } : {}) };
+}
+
 /** libbpf guesses at memory limits and kernel options here, so of its text only the name of the log file stays. */
 function explainPermission(source: PacketSource, text: string): Explanation {
   const code = 'kernel/permission';
   const detail = text.split('\n').findLast((line) => line.startsWith('full log in ')) ?? '';
-  const missing = missingCapabilities(source);
+  const missing = missingCapabilities(neededCapabilities[source]);
   if (missing.length > 0) return { code, detail, ...lacking(source, missing) };
   return {
     code,
@@ -114,10 +156,18 @@ function explainPermission(source: PacketSource, text: string): Explanation {
  * be the same on all.
  */
 export function needCapabilities(source: PacketSource): void {
-  const missing = missingCapabilities(source);
+  const missing = missingCapabilities(neededCapabilities[source]);
   if (missing.length === 0) return;
   const { reason, fix } = lacking(source, missing);
   throw new WeirError('kernel/permission', reason, { fix });
+}
+
+/** Throws kernel/permission when this process may not do what an option asks for. */
+export function needForOption(option: keyof typeof neededByOption): void {
+  const missing = missingCapabilities(neededByOption[option]);
+  if (missing.length === 0) return;
+  const fix = `give this process ${listed(missing)}, or leave out ${option}`;
+  throw new WeirError('kernel/permission', `${option}: ${lacks(missing)}`, { fix });
 }
 
 function lacking(source: PacketSource, missing: readonly Capability[]): { reason: string; fix: string } {
@@ -125,9 +175,10 @@ function lacking(source: PacketSource, missing: readonly Capability[]): { reason
     process.geteuid?.() === 0
       ? `give this process ${listed(missing)}, such as with --cap-add of the container`
       : `run as root, or with ${listed(neededCapabilities[source])}`;
-  return { fix, reason: `the process lacks ${listed(missing)}` };
+  return { fix, reason: lacks(missing) };
 }
 
+const lacks = (missing: readonly Capability[]) => `the process lacks ${listed(missing)}`;
 const listed = (names: readonly string[]) => new Intl.ListFormat('en-GB').format(names);
 
 function explainAttach(call: string, errno: number): Explanation {

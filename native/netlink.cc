@@ -25,7 +25,6 @@ NetworkInterface read_link(const nlmsghdr *message)
 {
 	const auto *header = static_cast<const ifinfomsg *>(NLMSG_DATA(message));
 	NetworkInterface link;
-	bool lower_is_elsewhere = false;
 	link.index = static_cast<uint32_t>(header->ifi_index);
 	link.flags = header->ifi_flags;
 	link.link_type = header->ifi_type;
@@ -37,7 +36,7 @@ NetworkInterface read_link(const nlmsghdr *message)
 		else if (type == IFLA_LINK)
 			link.lower = number(data);
 		else if (type == IFLA_LINK_NETNSID)
-			lower_is_elsewhere = true;
+			link.lower_namespace = static_cast<int32_t>(number(data));
 		else if (type == IFLA_LINKINFO)
 			for_each_attribute(static_cast<const rtattr *>(data), length,
 					   [&](int inner, const void *kind, size_t bytes) {
@@ -45,7 +44,7 @@ NetworkInterface read_link(const nlmsghdr *message)
 							   link.kind = text(kind, bytes);
 					   });
 	});
-	if (lower_is_elsewhere || link.lower == link.index)
+	if (link.lower_namespace < 0 && link.lower == link.index)
 		link.lower = 0;
 	return link;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who opened the TCP connection of a slot, as its packets told. That is in the cold array, which is mapped only while
-// it is asked, since a mapping counts whole in resident memory.
+// How the flow of a slot began, and who opened its TCP connection, as its packets told. That is in the cold array,
+// which is mapped only while it is asked, since a mapping counts whole in resident memory.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +38,12 @@ class Openings
 		return opening & SIGNAL_SYN_ACK_SENT ? INITIATOR_DESTINATION : INITIATOR_UNKNOWN;
 	}
 
+	flow_cold cold_of(const MapView<flow_slot> &slots, uint32_t index)
+	{
+		flow_cold &cold = cold_at(slots, index);
+		return {.first_ns = cold.first_ns, .ifindex = cold.ifindex, .signals = load(cold.signals)};
+	}
+
 	// Its opening was seen, and no FIN or RST.
 	bool is_open(const MapView<flow_slot> &slots, uint32_t index)
 	{
@@ -58,11 +64,16 @@ class Openings
 		return __atomic_load_n(&signals, __ATOMIC_RELAXED);
 	}
 
-	uint32_t &signals_of(const MapView<flow_slot> &slots, uint32_t index)
+	flow_cold &cold_at(const MapView<flow_slot> &slots, uint32_t index)
 	{
 		if (!cold_)
 			cold_.emplace(cold_descriptor_, slots.size(), "flow_cold");
-		return (*cold_)[index].signals;
+		return (*cold_)[index];
+	}
+
+	uint32_t &signals_of(const MapView<flow_slot> &slots, uint32_t index)
+	{
+		return cold_at(slots, index).signals;
 	}
 
 	uint32_t take_from_others(const MapView<flow_slot> &slots, uint32_t index)

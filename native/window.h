@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <unordered_map>
 
 #include <endian.h>
@@ -22,7 +23,7 @@ struct Columns {
 	uint16_t *src_port, *dst_port;
 	uint8_t *transport, *direction;
 	uint16_t *iface;
-	uint8_t *initiator;
+	uint8_t *initiator, *guessed;
 	double *bytes, *packets;
 };
 
@@ -58,6 +59,7 @@ struct Window {
 	uint32_t used_slots = 0;
 	size_t overflow_flows = 0;
 	uint64_t scan_ns = 0;
+	std::string sockets_failure; // why the sockets of this node are not known; empty: they are
 
 	// There must be room for it. What is left out is in the sums alone.
 	void add(const Columns &columns, const flow_key &key, const Row &row)
@@ -77,6 +79,7 @@ struct Window {
 		columns.direction[at] = key.direction;
 		columns.iface[at] = key.iface;
 		columns.initiator[at] = row.identity.initiator;
+		columns.guessed[at] = row.identity.guessed;
 		columns.bytes[at] = static_cast<double>(row.amount.bytes);
 		columns.packets[at] = static_cast<double>(row.amount.packets);
 	}

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { boolean, duration, oneOf, stringList, text } from '../core/config/formats.ts';
-import { keysText, staleDocuments, withBlock } from './generate-docs.ts';
+import { withBlock } from './document-block.ts';
+import { keysText, staleDocuments } from './generate-docs.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -31,7 +32,7 @@ test('names the one file whose table is stale, and mends the table only', (t) =>
 
 test('a file without markers is told which ones to add', (t) => {
   const block = { path: 'docs/errors.md', name: 'errors', text: 'a table' };
-  t.throws(() => withBlock('# Errors\n', block), {
+  t.throws(() => withBlock('# Errors\n', block, 'scripts/generate-docs.ts'), {
     message: /^docs\/errors\.md .*<!-- errors: .* and <!-- \/errors -->$/,
   });
 });

@@ -30,6 +30,8 @@ printf '%s\n' "$command" >"$shared/command"
 cat >"$shared/main" <<'MAIN'
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 ip link set lo up
+# A machine that booted in full has the device nodes of these.
+modprobe -a tun ppp_generic
 # The first serial line is the kernel's; this one carries the output and nothing else, byte for byte.
 stty -F /dev/ttyS1 raw
 bash /shared/command </dev/null >/dev/ttyS1 2>&1
@@ -67,6 +69,8 @@ mount sysfs sys /new/sys
 mount bpf bpf /new/sys/fs/bpf
 mount cgroup2 cgroup /new/sys/fs/cgroup
 mount devtmpfs dev /new/dev
+$b mkdir -p /new/dev/pts
+mount devpts pts /new/dev/pts -o ptmxmode=666
 mount tmpfs run /new/run
 exec $b chroot /new /bin/bash /shared/main
 INIT

@@ -39,6 +39,8 @@ const KERNEL_PACKAGES = {
   'busybox-static': 'busybox',
   cpio: 'cpio',
   kmod: 'depmod',
+  'wireguard-tools': 'wg',
+  ppp: 'pppd',
   'xz-utils': 'xz',
 };
 

@@ -6,6 +6,7 @@
 import type { ConfigSchema } from '../config/schema.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
+import type { TimeWindow } from '../table/resource.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
@@ -50,8 +51,10 @@ export interface Consumer {
    * Runs every pipeline of this receiver over the table, to the queues of the exporters. Synchronous. Throws only when
    * a processor failed in every pipeline: then the table is lost, and the receiver says so in its ledger. Unless it
    * throws, it calls back once, at the latest when the exporters have stopped, with the worst that became of the table.
+   * Returns the places of the rows that every pipeline filtered, each once; a pipeline that failed has no say. Undefined:
+   * none.
    */
-  consume(table: FlowTable, onSettled?: (settlement: Settlement) => void): void;
+  consume(table: FlowTable, onSettled?: (settlement: Settlement) => void): Uint32Array | undefined;
 }
 
 export interface Receiver extends Lifecycle {
@@ -59,9 +62,16 @@ export interface Receiver extends Lifecycle {
   finish?(): Promise<void>;
 }
 
+/** Rows that a processor left out on purpose, for the ledger; `places` and `window` are those of their table. */
+export interface FilteredRows {
+  readonly kind: 'filtered';
+  readonly window: TimeWindow;
+  readonly places: Uint32Array;
+}
+
 /** A processor handles flow tables, metric tables, or both; what it does not handle passes by unchanged. */
 export interface Processor extends Lifecycle {
-  flows?(table: FlowTable): readonly (FlowTable | MetricTable)[];
+  flows?(table: FlowTable): readonly (FlowTable | MetricTable | FilteredRows)[];
   /** All metric tables of one window at once. */
   metrics?(tables: readonly MetricTable[]): readonly MetricTable[];
 }
@@ -107,12 +117,14 @@ export interface ReceiverDefinition<Config> extends Definition<Config> {
   create(config: Config, host: Host, consumer: Consumer): Receiver;
 }
 
+export type TableKind = 'flows' | 'metrics' | 'both';
+
 export interface ProcessorDefinition<Config> extends Definition<Config> {
   /** Attributes that must be filled by what stands before it. */
   readonly needs: readonly string[];
   readonly adds: readonly string[];
-  /** Which kind of table it works on: checked against the order of the pipeline. */
-  readonly consumes: 'flows' | 'metrics' | 'both';
+  /** Which kind of table it works on, perhaps by its configuration: checked against the order of the pipeline. */
+  readonly consumes: TableKind | ((config: Config) => TableKind);
   /** What leaves it; attribute_select turns flows into metrics. */
   readonly produces: 'flows' | 'metrics' | 'same';
   create(config: Config, host: Host): Processor;

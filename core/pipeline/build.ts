@@ -10,7 +10,7 @@ import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import { createAllAttributes } from './all-attributes.ts';
 import { inContext, type Origin } from './failure.ts';
-import { leavesMetrics, orderProblems } from './order.ts';
+import { consumedBy, leavesMetrics, orderProblems } from './order.ts';
 import { createRoom } from './room.ts';
 import { createConsumer, type Pipeline } from './run.ts';
 
@@ -72,12 +72,12 @@ function buildPipeline(pipeline: PipelineConfig, config: ResolvedConfig, options
   for (const id of pipeline.processors) {
     const one = config.processors.find((processor) => processor.id === id);
     if (one === undefined) continue;
-    if (one.definition.consumes === 'metrics') makeMetrics();
+    if (consumedBy(one) === 'metrics') makeMetrics();
     const fields = { 'otelcol.pipeline.id': pipeline.id };
     const made = node(one, options, fields, (host) => one.definition.create(one.config, host));
     nodes.push(made);
     steps.push({ id, processor: made.instance });
-    if (leavesMetrics(one.definition)) flowsRemain = false;
+    if (leavesMetrics(one)) flowsRemain = false;
   }
   makeMetrics();
   const run: Pipeline = { id: pipeline.id, processors: steps, exporters: pipeline.exporters };

@@ -1,6 +1,6 @@
 /** Checks that the processors of each pipeline stand in an order that can work, from what their definitions declare. */
 
-import type { ProcessorComponent } from '../component/define.ts';
+import type { ProcessorComponent, TableKind } from '../component/define.ts';
 import type { ComponentInstance, PipelineConfig, ResolvedConfig } from '../config/types.ts';
 import { WeirError } from '../errors.ts';
 
@@ -16,18 +16,24 @@ export function orderProblems(config: ResolvedConfig): WeirError[] {
   });
 }
 
+/** Which kind of table a processor works on, as it is configured. */
+export function consumedBy({ definition: { consumes }, config }: ProcessorInstance): TableKind {
+  return typeof consumes === 'function' ? consumes(config) : consumes;
+}
+
 /** True when only metrics leave a processor: flows on their way to it are made into metrics before it. */
-export function leavesMetrics({ consumes, produces }: ProcessorComponent<unknown>): boolean {
-  return produces === 'metrics' || (consumes === 'metrics' && produces === 'same');
+export function leavesMetrics(processor: ProcessorInstance): boolean {
+  const { produces } = processor.definition;
+  return produces === 'metrics' || (consumedBy(processor) === 'metrics' && produces === 'same');
 }
 
 function flowsAfterMetrics(pipeline: PipelineConfig, processors: readonly ProcessorInstance[]): WeirError[] {
-  const first = processors.findIndex(({ definition }) => leavesMetrics(definition));
+  const first = processors.findIndex(leavesMetrics);
   const maker = processors[first];
   if (maker === undefined) return [];
   return processors
     .slice(first + 1)
-    .filter(({ definition }) => definition.consumes === 'flows')
+    .filter((processor) => consumedBy(processor) === 'flows')
     .map(({ id }) =>
       problem(
         pipeline,

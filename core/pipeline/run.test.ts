@@ -1,76 +1,55 @@
 import test from 'ava';
-import type { Exporter, Processor, Settlement } from '../component/define.ts';
+import type { Processor } from '../component/define.ts';
 import { createLogger } from '../telemetry/log.ts';
 import { createRegistry } from '../telemetry/registry.ts';
-import { createAllAttributes } from './all-attributes.ts';
 import { createRoom } from './room.ts';
 import { createConsumer } from './run.ts';
 import { sampleExporter, sampleFlows } from './samples.ts';
 
-/** One pipeline to these exporters; what became of its tables is in `settled`. */
-function setUp(exporters: readonly Exporter[], processor: Processor = {}) {
-  const byId = new Map(exporters.map((exporter, at) => [`out/${at}`, exporter]));
-  const processors = [
-    { id: 'first', processor },
-    { id: 'all attributes', processor: createAllAttributes() },
-  ];
+const failing: Processor = {
+  flows() {
+    throw new TypeError('no such row');
+  },
+};
+
+/** Filters these rows of every table. */
+const filtering = (...places: readonly number[]): Processor => ({
+  flows: (table) => [table, { kind: 'filtered', window: table.window, places: Uint32Array.from(places) }],
+});
+
+const ofAnotherTable: Processor = {
+  flows: (table) => [table, { kind: 'filtered', window: { ...table.window }, places: Uint32Array.of(0) }],
+};
+
+/** What the receiver is told of a table of one row, by pipelines of these processors. */
+function filteredBy(...pipelines: readonly (readonly Processor[])[]): number[] {
+  const exporter = sampleExporter();
   const consumer = createConsumer({
-    pipelines: [{ id: 'metrics', processors, exporters: [...byId.keys()] }],
-    exporters: byId,
-    room: createRoom(exporters),
+    pipelines: pipelines.map((processors, at) => ({
+      id: `metrics/${at}`,
+      processors: processors.map((processor) => ({ id: 'one', processor })),
+      exporters: ['out'],
+    })),
+    exporters: new Map([['out', exporter]]),
+    room: createRoom([exporter]),
     logger: createLogger({ write: () => undefined }),
     metrics: createRegistry(),
   });
-  const settled: Settlement[] = [];
-  return { settled, consume: () => consumer.consume(sampleFlows(10, 1), (how) => settled.push(how)) };
+  return [...(consumer.consume(sampleFlows(1, 1)) ?? [])];
 }
 
-test('a table is settled once, when every exporter that took it knows, with the worst that became of it', (t) => {
-  const told: ((settlement: Settlement) => void)[] = [];
-  const asking = (): Exporter => ({
-    ...sampleExporter(),
-    export: (_tables, onSettled = () => undefined) => void told.push(onSettled),
-  });
-  const { settled, consume } = setUp([asking(), asking(), asking()]);
-  consume();
-  told[1]?.('interrupted');
-  told[1]?.('delivered');
-  told[0]?.('delivered');
-  t.deepEqual(settled, []);
-  told[2]?.('given_up');
-  t.deepEqual(settled, ['interrupted']);
+test('the receiver is told of the rows that every pipeline filtered, and of no others', (t) => {
+  t.deepEqual(filteredBy([filtering(0)]), [0]);
+  t.deepEqual(filteredBy([]), []);
+  t.deepEqual(filteredBy([filtering(0)], [filtering()]), []);
+  t.deepEqual(filteredBy([filtering(0)], []), []);
+  t.deepEqual(filteredBy([filtering(0)], [filtering(), filtering(0)]), [0]);
 });
 
-test('an exporter that answers at once does not speak for the others', (t) => {
-  let tell: (settlement: Settlement) => void = () => undefined;
-  const prompt: Exporter = { ...sampleExporter(), export: (_tables, onSettled) => onSettled?.('delivered') };
-  const slow: Exporter = {
-    ...sampleExporter(),
-    export: (_tables, onSettled = () => undefined) => {
-      tell = onSettled;
-    },
-  };
-  const { settled, consume } = setUp([prompt, slow]);
-  consume();
-  t.deepEqual(settled, []);
-  tell('delivered');
-  t.deepEqual(settled, ['delivered']);
+test('a pipeline that failed has no say in what was filtered', (t) => {
+  t.deepEqual(filteredBy([filtering(0)], [failing]), [0]);
 });
 
-test('a table of which nothing reaches an exporter is settled at once', (t) => {
-  const { settled, consume } = setUp([sampleExporter()], { flows: () => [] });
-  consume();
-  t.deepEqual(settled, ['delivered']);
-});
-
-test('an exporter that fails has given the table up', (t) => {
-  const failing: Exporter = {
-    ...sampleExporter(),
-    export() {
-      throw new TypeError('no such point');
-    },
-  };
-  const { settled, consume } = setUp([failing]);
-  consume();
-  t.deepEqual(settled, ['given_up']);
+test('rows held back from an earlier table are none of this one', (t) => {
+  t.deepEqual(filteredBy([ofAnotherTable]), []);
 });

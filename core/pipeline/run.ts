@@ -3,11 +3,12 @@
  * What fails in one pipeline is logged and counted there; the other pipelines and the process go on.
  */
 
-import type { Consumer, Exporter, Processor, Settlement } from '../component/define.ts';
+import type { Consumer, Exporter, FilteredRows, Processor, Settlement } from '../component/define.ts';
 import { WeirError } from '../errors.ts';
 import { exporterCounters } from '../queue/counters.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
+import { placesInAll } from '../table/select-rows.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import type { Room } from './room.ts';
@@ -58,7 +59,7 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
     },
     consume(table, onSettled = () => undefined) {
       let failure: unknown;
-      const outcomes = new Map<string, readonly MetricTable[]>();
+      const outcomes = new Map<string, Outcome>();
       for (const pipeline of pipelines) {
         try {
           outcomes.set(pipeline.id, runPipeline(pipeline, table));
@@ -73,10 +74,13 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
       const asking = part();
       for (const [id, exporter] of behind) {
         // One call for all pipelines: the room that was asked for is that of one call.
-        const tables = pipelines.flatMap((one) => (one.exporters.includes(id) ? (outcomes.get(one.id) ?? []) : []));
+        const tables = pipelines.flatMap((one) =>
+          one.exporters.includes(id) ? (outcomes.get(one.id)?.metrics ?? []) : [],
+        );
         if (tables.length > 0) exportTo(id, exporter, tables, part());
       }
       asking('delivered');
+      return placesInAll(Array.from(outcomes.values(), joinedPlaces), table.rows);
     },
   };
 }
@@ -100,21 +104,41 @@ function settleTogether(onSettled: (settlement: Settlement) => void): () => (set
   };
 }
 
-function runPipeline({ processors }: Pipeline, table: FlowTable): readonly MetricTable[] {
+/** What one pipeline made of a table. */
+interface Outcome {
+  readonly metrics: readonly MetricTable[];
+  /** Of the rows of that very table: a processor may also let go of rows that it held back from an earlier one. */
+  readonly filtered: readonly FilteredRows[];
+}
+
+function runPipeline({ processors }: Pipeline, table: FlowTable): Outcome {
   let flows: readonly FlowTable[] = [table];
   let metrics: readonly MetricTable[] = [];
+  const filtered: FilteredRows[] = [];
   for (const { id, processor } of processors) {
     try {
       const made = flows.flatMap((one) => processor.flows?.(one) ?? [one]);
       flows = made.filter((one) => one.kind === 'flows');
       metrics = [...metrics, ...made.filter((one) => one.kind === 'metric')];
+      filtered.push(...made.filter((one) => one.kind === 'filtered').filter(({ window }) => window === table.window));
       if (metrics.length > 0) metrics = processor.metrics?.(metrics) ?? metrics;
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : String(cause);
       throw new WeirError('pipeline/failed', `processor "${id}" failed: ${message}`, { cause });
     }
   }
-  return metrics;
+  return { metrics, filtered };
+}
+
+/** A row is filtered once: behind the filter it is not there any more. */
+function joinedPlaces({ filtered }: Outcome): Uint32Array {
+  const joined = new Uint32Array(filtered.reduce((sum, { places }) => sum + places.length, 0));
+  let at = 0;
+  for (const { places } of filtered) {
+    joined.set(places, at);
+    at += places.length;
+  }
+  return joined;
 }
 
 /** Says and counts what a pipeline lost when one of its processors failed. */

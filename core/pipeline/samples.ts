@@ -123,6 +123,7 @@ export function sampleFlows(bytes: number, packets: number): FlowTable {
       direction: Uint8Array.of(0),
       iface: Uint16Array.of(2),
       initiator: Uint8Array.of(1),
+      guessed: Uint8Array.of(0),
       bytes: Float64Array.of(bytes),
       packets: Float64Array.of(packets),
     },

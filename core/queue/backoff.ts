@@ -2,8 +2,13 @@
 
 import type { RetryConfig } from './schema.ts';
 
+export type BackoffConfig = Pick<
+  RetryConfig,
+  'initial_interval' | 'randomization_factor' | 'multiplier' | 'max_interval'
+>;
+
 /** Gives the next wait in milliseconds at each call, never less than what the server asked for. */
-export function createBackoff(retry: RetryConfig): (throttleMs: number) => number {
+export function createBackoff(retry: BackoffConfig): (throttleMs: number) => number {
   let intervalMs = retry.initial_interval;
   return (throttleMs) => {
     const spread = retry.randomization_factor * (Math.random() * 2 - 1);

@@ -288,7 +288,28 @@ export const attributes: readonly Attribute[] = [
   }),
 ];
 
+const byName = new Map(attributes.map((attribute) => [attribute.name, attribute]));
 const olderNames = new Map(attributes.map(({ name, olderNameOf }) => [name, olderNameOf]));
+
+const presets = ['beyla', 'obi', 'otel'] as const;
+const bySpelling = new Map<string, Attribute>();
+for (const preset of presets) {
+  for (const attribute of attributes) {
+    const spelling = attribute.names[preset]?.replaceAll('.', '_');
+    if (spelling !== undefined && !bySpelling.has(spelling)) bySpelling.set(spelling, attribute);
+  }
+}
+
+/** The attribute of that name in any preset's spelling, with dots or underscores; where two have it, the first preset's. */
+export function attributeNamed(name: string): Attribute | undefined {
+  return bySpelling.get(name.replaceAll('.', '_'));
+}
+
+/** The names under which an attribute may leave; of one outside the catalogue its own. */
+export function namesOf(name: string): readonly string[] {
+  const names = byName.get(name)?.names;
+  return names === undefined ? [name] : presets.flatMap((preset) => names[preset] ?? []);
+}
 
 /** The column that has an attribute's values; undefined when nothing fills it. */
 export function columnOf(table: FlowTable, attribute: string): AttributeColumn | undefined {

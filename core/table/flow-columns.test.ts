@@ -4,11 +4,11 @@ import { createFlowTables, type FlowTableInput, flowAttributes, type RawFlows } 
 import { allAttributes } from './metrics-of-flows.ts';
 import { valuesOf } from './testing.ts';
 
-/** src, dst, srcPort, dstPort, transport, direction, iface, initiator */
-type Row = readonly [number, number, number, number, number, number, number, number];
+/** src, dst, srcPort, dstPort, transport, direction, iface, initiator, guessed (absent: 0) */
+type Row = readonly [number, number, number, number, number, number, number, number, number?];
 
 function rawFlows(rows: readonly Row[]): RawFlows {
-  const column = (at: number) => rows.map((row) => row[at]!);
+  const column = (at: number) => rows.map((row) => row[at] ?? 0);
   return {
     src: Uint32Array.from(column(0)),
     dst: Uint32Array.from(column(1)),
@@ -18,6 +18,7 @@ function rawFlows(rows: readonly Row[]): RawFlows {
     direction: Uint8Array.from(column(5)),
     iface: Uint16Array.from(column(6)),
     initiator: Uint8Array.from(column(7)),
+    guessed: Uint8Array.from(column(8)),
     bytes: new Float64Array(rows.length).fill(100),
     packets: new Float64Array(rows.length).fill(1),
   };
@@ -59,6 +60,7 @@ test('a row has its addresses, ports, transport, role, interface and the agent',
       ['transport', 'TCP'],
       ['network.type', 'ipv4'],
       ['direction', 'request'],
+      ['direction.guessed', undefined],
       ['iface', 'eth0'],
       ['iface.direction', 'egress'],
       ['beyla.ip', '192.0.2.1'],

@@ -25,12 +25,14 @@ export interface RawFlows {
   readonly iface: Uint16Array;
   /** Who opened the connection: 0 unknown, 1 the source, 2 the destination. */
   readonly initiator: Uint8Array;
+  /** 1: that was told by the ports. */
+  readonly guessed: Uint8Array;
   readonly bytes: Float64Array;
   readonly packets: Float64Array;
 }
 
 export interface FlowTableInput
-  extends Pick<FlowTable, 'rows' | 'window' | 'resource' | 'scope' | 'metricNames' | 'everyInterface'> {
+  extends Pick<FlowTable, 'rows' | 'window' | 'resource' | 'scope' | 'metricNames' | 'features' | 'everyInterface'> {
   readonly flows: RawFlows;
   readonly endpoints: EndpointDimension;
   /** By the lower 16 bits of the interface index. */
@@ -52,12 +54,14 @@ export const flowAttributes = [
   'transport',
   'network.type',
   'direction',
+  'direction.guessed',
   'iface',
   'iface.direction',
   'beyla.ip',
 ] as const;
 
 const roles = listDictionary(['unknown', 'request', 'response']);
+const trueOrAbsent = listDictionary([undefined, true]);
 const ifaceDirections = listDictionary(['ingress', 'egress']);
 const INITIATOR_SOURCE = 1;
 const INITIATOR_DESTINATION = 2;
@@ -94,6 +98,7 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
       { attribute: 'transport', rows: view(flows.transport), dictionary: protocols },
       { attribute: 'network.type', rows: src, through: networkTypes.codes, dictionary: networkTypes.dictionary },
       { attribute: 'direction', rows: view(flows.initiator), dictionary: roles },
+      { attribute: 'direction.guessed', rows: view(flows.guessed), dictionary: trueOrAbsent },
       lazyColumn({ attribute: 'iface', dictionary: interfaces }, () =>
         interfacesOf(flows.iface, rows, interfaceNames, interfaces),
       ),

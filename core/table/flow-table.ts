@@ -6,6 +6,7 @@
 
 import type { AttributeColumn, CodeArray } from './dictionary.ts';
 import type { EndpointDimension } from './dimension.ts';
+import type { Feature } from './metrics.ts';
 import type { Resource, Scope, TimeWindow } from './resource.ts';
 
 /** `metric_names` of the receiver: which preset's names leave, in the catalogue's spelling. */
@@ -19,12 +20,16 @@ export interface FlowTable {
   readonly scope: Scope;
   /** At least one; with several every metric leaves once under each preset. */
   readonly metricNames: readonly NamingPreset[];
+  /** Which metrics are to be made of it; absent or empty: all. */
+  readonly features?: readonly Feature[];
   /** Each packet was counted at every interface that it crossed, so the interface tells the counts apart. */
   readonly everyInterface?: boolean;
   readonly ends: FlowEnds;
   /** By attribute name of the catalogue; what is not here, nothing in the pipeline fills. */
   readonly columns: ReadonlyMap<string, AttributeColumn>;
   readonly measures: FlowMeasures;
+  /** Which rows of the receiver's table of this window these are; absent: all of them, in order. */
+  readonly places?: Uint32Array;
 }
 
 /** The two ends of each row: endpoints of a dimension. */

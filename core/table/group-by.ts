@@ -35,7 +35,7 @@ export function groupBy({ index, columns, rows, measures }: GroupByInput): Group
 }
 
 /** Writes the codes of some rows, through the column's mapping where it has one. */
-function gather({ rows, through }: AttributeColumn, from: number, length: number, codes: Uint32Array): void {
+export function gather({ rows, through }: AttributeColumn, from: number, length: number, codes: Uint32Array): void {
   if (through === undefined) {
     for (let i = 0; i < length; i++) codes[i] = rows[from + i]!;
     return;

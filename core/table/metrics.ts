@@ -6,7 +6,12 @@ import type { MetricDescriptor } from './metric-table.ts';
 /** Metrics of one family show the same attributes by default. */
 export type MetricFamily = 'flow' | 'inter_zone';
 
+/** Beyla's names for groups of metrics that are switched on and off together. */
+export const features = ['network', 'network_flow_packets', 'network_inter_zone'] as const;
+export type Feature = (typeof features)[number];
+
 export interface FlowMetric {
+  readonly feature: Feature;
   readonly family: MetricFamily;
   readonly measure: keyof FlowMeasures;
   /** Made of the rows alone of which this attribute is true; of no row where nothing fills it. */
@@ -27,6 +32,7 @@ function flowMetric({ names, unit, description, ...metric }: Entry): FlowMetric 
 
 export const flowMetrics: readonly FlowMetric[] = [
   flowMetric({
+    feature: 'network',
     family: 'flow',
     measure: 'bytes',
     unit: 'By',
@@ -34,6 +40,7 @@ export const flowMetrics: readonly FlowMetric[] = [
     names: { beyla: 'beyla.network.flow.bytes', obi: 'obi.network.flow.bytes', otel: 'network.flow.io' },
   }),
   flowMetric({
+    feature: 'network_flow_packets',
     family: 'flow',
     measure: 'packets',
     unit: '{packet}',
@@ -41,6 +48,7 @@ export const flowMetrics: readonly FlowMetric[] = [
     names: { beyla: 'beyla.network.flow.packets', obi: 'obi.network.flow.packets', otel: 'network.flow.packets' },
   }),
   flowMetric({
+    feature: 'network_inter_zone',
     family: 'inter_zone',
     measure: 'bytes',
     where: 'network.flow.inter_zone',
@@ -50,3 +58,8 @@ export const flowMetrics: readonly FlowMetric[] = [
     names: { beyla: 'beyla.network.inter.zone.bytes', obi: 'obi.network.inter.zone.bytes', otel: null },
   }),
 ];
+
+/** The metrics of these features; of all where none are named. */
+export function metricsOf(wanted: readonly Feature[] = []): readonly FlowMetric[] {
+  return wanted.length === 0 ? flowMetrics : flowMetrics.filter(({ feature }) => wanted.includes(feature));
+}

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { withEndpointAttribute } from './endpoint-columns.ts';
-import { rowsWhere, selectRows } from './select-rows.ts';
+import { placesInAll, placesOf, rowsWhere, selectRows } from './select-rows.ts';
 import { createTestFlows, createTestTables, valuesOf } from './testing.ts';
 
 test('keeps the rows named, with their ends, attributes and measures, in the order given', (t) => {
@@ -27,4 +27,26 @@ test('finds the rows of which an attribute is true', (t) => {
   const table = createTestTables()([true, false, undefined, true].map((scope) => ({ scope, bytes: 1, packets: 1 })));
   t.deepEqual([...rowsWhere(table, 'scope')], [0, 3]);
   t.deepEqual([...rowsWhere(table, 'transport')], []);
+});
+
+test('rows that are selected twice know their places in the first table', (t) => {
+  const rows = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ name, bytes: 1, packets: 1 }));
+  const twice = selectRows(selectRows(createTestTables()(rows), Uint32Array.of(1, 3, 4)), Uint32Array.of(0, 2));
+  t.deepEqual(valuesOf(twice, 'name'), ['b', 'e']);
+  t.deepEqual(twice.places, Uint32Array.of(1, 4));
+  t.deepEqual(placesOf(twice, Uint32Array.of(1)), Uint32Array.of(4));
+});
+
+test('places that are in all of several lists are found, in order', (t) => {
+  const inAll = (...lists: readonly (readonly number[])[]) => [
+    ...placesInAll(
+      lists.map((list) => Uint32Array.from(list)),
+      12,
+    ),
+  ];
+  t.deepEqual(inAll([1, 3, 5, 11], [11, 5, 0], [5, 11]), [5, 11]);
+  t.deepEqual(inAll([11, 2, 1], [1, 2, 11]), [1, 2, 11]);
+  t.deepEqual(inAll([1, 2], []), []);
+  t.deepEqual(inAll([4, 2]), [4, 2]);
+  t.deepEqual(inAll(), []);
 });

@@ -31,11 +31,27 @@ export function selectRows(table: FlowTable, places: Uint32Array): FlowTable {
     rows: places.length,
     ends: { endpoints, src: codesAt(src, places), dst: codesAt(dst, places) },
     columns: new Map([...table.columns].map(([name, column]) => [name, columnAt(column, places)])),
+    places: placesOf(table, places),
     measures: {
       bytes: valuesAt(table.measures.bytes, places),
       packets: valuesAt(table.measures.packets, places),
     },
   };
+}
+
+/** Places in the receiver's table of some rows of this one. */
+export function placesOf({ places: own }: FlowTable, places: Uint32Array): Uint32Array {
+  return own === undefined ? places : places.map((place) => own[place]!);
+}
+
+/** The places that are in every one of the lists, in order; a list has no place twice, and all are below `rows`. */
+export function placesInAll(lists: readonly Uint32Array[], rows: number): Uint32Array {
+  const [only] = lists;
+  if (only === undefined || lists.some(({ length }) => length === 0)) return new Uint32Array(0);
+  if (lists.length === 1) return only;
+  const counts = new Uint16Array(rows);
+  for (const list of lists) for (const place of list) counts[place]! += 1;
+  return only.filter((place) => counts[place] === lists.length).sort();
 }
 
 function columnAt(column: AttributeColumn, places: Uint32Array): AttributeColumn {

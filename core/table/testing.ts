@@ -118,6 +118,7 @@ export function createTestFlows(endpoints = new EndpointDimension()): (flows: re
         direction: new Uint8Array(flows.length),
         iface: new Uint16Array(flows.length),
         initiator: new Uint8Array(flows.length).fill(1),
+        guessed: new Uint8Array(flows.length),
         bytes: Float64Array.from(flows, ({ bytes = 1 }) => bytes),
         packets: Float64Array.from(flows, ({ packets = 1 }) => packets),
       },

@@ -3,6 +3,7 @@ import type { Host } from '../../core/component/define.ts';
 import { decodeBlock } from '../../core/config/block.ts';
 import { treeOf } from '../../core/config/tree.ts';
 import type { MetricTable } from '../../core/table/metric-table.ts';
+import type { Feature } from '../../core/table/metrics.ts';
 import { createTestTables, pointsOf, type TestRow } from '../../core/table/testing.ts';
 import { systemClock } from '../../core/telemetry/clock.ts';
 import { createLogger, type Logger } from '../../core/telemetry/log.ts';
@@ -75,8 +76,10 @@ test('whatever the flows and the selection, the points sum to the bytes and pack
   const names = ['src.address', 'dst.address', 'server.port', 'transport', 'direction', 'src.zone'];
   const maybe = (limit: number) => (random(4) === 0 ? undefined : random(limit));
   for (let round = 0; round < 40; round++) {
-    const include = names.filter(() => random(2) === 0);
-    const { flows } = setUp({ select: { '*': { include } } });
+    const include = [...names, 'src.*', '*', '*port'].filter(() => random(2) === 0);
+    const exclude = [...names, 'dst_*', '*.zone'].filter(() => random(4) === 0);
+    const section = { include: names.filter(() => random(2) === 0), exclude: names.filter(() => random(4) === 0) };
+    const { flows } = setUp({ select: { '*': { include, exclude }, beyla_network_flow_packets: section } });
     const tables = createTestTables();
     for (let window = 0; window < 3; window++) {
       const rows = Array.from({ length: 1 + random(5000) }, (): TestRow => {
@@ -191,4 +194,42 @@ test('inter-zone bytes are made of the flows between two zones alone, by zone, a
       ['[]', 60],
     ],
   );
+});
+
+test('the old list is what bytes and packets keep, and stands for itself', (t) => {
+  const { flows, problems } = setUp({ allowed_attributes: ['src_address', 'transport'] });
+  t.deepEqual(problems, []);
+  for (const table of flows(createTestTables()([{ ...row, transport: 'TCP' }]))) {
+    t.deepEqual([...pointsOf(table).keys()], ['[["src.address","a"],["transport","TCP"]]']);
+  }
+  t.deepEqual(problemsOf({ allowed_attributes: ['transport'], select: { '*': { include: ['transport'] } } }), [
+    'allowed_attributes: cannot be used together with select (write the list as include of a section of select)',
+  ]);
+  t.deepEqual(problemsOf({ allowed_attributes: ['transport', 'src.adress'] }), [
+    `allowed_attributes::1: unknown attribute "src.adress" (did you mean 'src.address'?)`,
+  ]);
+  t.deepEqual(problemsOf({ allowed_attributes: ['src.adress'], strict: false }), []);
+});
+
+test('features say which metrics are made, and those of the processor win over those of the receiver', (t) => {
+  const made = (block: Block, features: readonly Feature[]) =>
+    setUp(block)
+      .flows({ ...createTestTables()([row]), features })
+      .map(({ metric }) => metric.name);
+  t.deepEqual(made({}, ['network']), ['beyla.network.flow.bytes']);
+  t.deepEqual(made({ features: ['network_flow_packets'] }, ['network']), ['beyla.network.flow.packets']);
+  t.deepEqual(made({ features: ['all'] }, ['network']), ['beyla.network.flow.bytes', 'beyla.network.flow.packets']);
+  t.deepEqual(made({}, []), ['beyla.network.flow.bytes', 'beyla.network.flow.packets']);
+});
+
+test('metric_names of the processor win over those of the receiver', (t) => {
+  const made = (block: Block) =>
+    setUp(block)
+      .flows(createTestTables()([row]))
+      .map(({ metric }) => metric.name);
+  t.deepEqual(made({ metric_names: 'obi' }), ['obi.network.flow.bytes', 'obi.network.flow.packets']);
+  t.deepEqual(made({ metric_names: ['otel', 'beyla'], features: ['network'] }), [
+    'network.flow.io',
+    'beyla.network.flow.bytes',
+  ]);
 });

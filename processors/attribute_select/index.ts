@@ -3,10 +3,11 @@
 import { type ConfigProblem, defineProcessor, type Host, type Processor } from '../../core/component/define.ts';
 import { keyedMapOf } from '../../core/config/block.ts';
 import { boolean, stringList } from '../../core/config/formats.ts';
+import { featureList, presetListOrNone } from '../../core/config/lists.ts';
 import { suggestionFor } from '../../core/config/suggest.ts';
-import { attributes, type Condition, columnOf, conditionsOf } from '../../core/table/attributes.ts';
-import type { FlowTable } from '../../core/table/flow-table.ts';
-import { flowMetrics } from '../../core/table/metrics.ts';
+import { attributes, columnOf, conditionsOf } from '../../core/table/attributes.ts';
+import type { FlowTable, NamingPreset } from '../../core/table/flow-table.ts';
+import { type Feature, metricsOf } from '../../core/table/metrics.ts';
 import { createMetricsOfFlows, type MetricSelection } from '../../core/table/metrics-of-flows.ts';
 import type { Logger } from '../../core/telemetry/log.ts';
 import {
@@ -22,8 +23,16 @@ import {
 
 interface Config {
   readonly select: Select;
+  readonly allowed_attributes: readonly string[];
   readonly strict: boolean;
+  /** Empty: the receiver's. */
+  readonly features: readonly Feature[];
+  /** Empty: the receiver's. */
+  readonly metric_names: readonly NamingPreset[];
 }
+
+/** The metrics that there were when `allowed_attributes` was the way to select. */
+const metricsOfTheOldList = ['beyla.network.flow.bytes', 'beyla.network.flow.packets'];
 
 const names = attributes.map(({ name }) => name);
 
@@ -45,15 +54,44 @@ export default defineProcessor<Config>({
       }),
       default: {},
     },
+    allowed_attributes: {
+      doc: "Beyla 1's list of the attributes that flow metrics keep; not together with `select`.",
+      format: stringList,
+      default: [],
+    },
     strict: {
       doc: 'An attribute that does not exist is an error; `false`: a warning.',
       format: boolean,
       default: true,
     },
+    features: {
+      doc: 'Which metrics are made: `network`, `network_flow_packets`, `network_inter_zone`, or `all`; empty: what the receiver says.',
+      format: featureList,
+      default: [],
+    },
+    metric_names: {
+      doc: 'Whose names leave: `beyla`, `obi`, `otel`, or a list of them; empty: what the receiver says.',
+      format: presetListOrNone,
+      default: '',
+    },
   },
-  validate: ({ select, strict }) => [...select].flatMap(([key, section]) => sectionProblems(key, section, strict)),
+  validate: problemsOf,
   create,
 });
+
+function problemsOf({ select, allowed_attributes, strict }: Config): readonly ConfigProblem[] {
+  if (allowed_attributes.length > 0 && select.size > 0) {
+    const message = 'cannot be used together with select';
+    return [{ path: ['allowed_attributes'], message, fix: 'write the list as include of a section of select' }];
+  }
+  return [
+    ...[...select].flatMap(([key, section]) => sectionProblems(key, section, strict)),
+    ...globProblems(['allowed_attributes'], allowed_attributes, strict),
+  ];
+}
+
+const selectOf = ({ select, allowed_attributes: include }: Config): Select =>
+  include.length === 0 ? select : new Map(metricsOfTheOldList.map((metric) => [metric, { include, exclude: [] }]));
 
 function sectionProblems(key: string, section: Section, strict: boolean): readonly ConfigProblem[] {
   if (globPattern(normalizedMetric(key)) === undefined) {
@@ -62,20 +100,26 @@ function sectionProblems(key: string, section: Section, strict: boolean): readon
   // A block pasted whole may select from metrics of other signals: their attributes are not ours to judge.
   if (metricsNamed(key).length === 0) return [];
   return (['include', 'exclude'] as const).flatMap((list) =>
-    section[list].flatMap((glob, at): readonly ConfigProblem[] => {
-      const path = ['select', key, list, String(at)];
-      if (globPattern(glob) === undefined) {
-        return [{ path, message: `syntax error in pattern "${glob}"`, fix: 'close the bracket' }];
-      }
-      if (!strict || attributesNamed(glob).length > 0) return [];
-      return [{ path, message: `unknown attribute "${glob}"`, fix: fixFor(glob) }];
-    }),
+    globProblems(['select', key, list], section[list], strict),
   );
+}
+
+function globProblems(path: readonly string[], globs: readonly string[], strict: boolean): readonly ConfigProblem[] {
+  return globs.flatMap((glob, at): readonly ConfigProblem[] => {
+    const place = [...path, String(at)];
+    if (globPattern(glob) === undefined) {
+      return [{ path: place, message: `syntax error in pattern "${glob}"`, fix: 'close the bracket' }];
+    }
+    if (!strict || attributesNamed(glob).length > 0) return [];
+    return [{ path: place, message: `unknown attribute "${glob}"`, fix: fixFor(glob) }];
+  });
 }
 
 const fixFor = (glob: string) => suggestionFor(glob.replaceAll('_', '.'), names, 'attributes');
 
-function create({ select, strict }: Config, { logger }: Host): Processor {
+function create(config: Config, { logger }: Host): Processor {
+  const { strict, features, metric_names } = config;
+  const select = selectOf(config);
   for (const [key, { include, exclude }] of select) {
     if (metricsNamed(key).length === 0) {
       logger.warn('select has a section for a metric that this build does not have', { metric: key });
@@ -91,11 +135,13 @@ function create({ select, strict }: Config, { logger }: Host): Processor {
   const metricsOfFlows = createMetricsOfFlows();
   const selectionsBy = new Map<string, readonly MetricSelection[]>();
 
-  function selectionsFor(conditions: ReadonlySet<Condition>): readonly MetricSelection[] {
-    const key = [...conditions].join();
+  function selectionsFor(table: FlowTable): readonly MetricSelection[] {
+    const conditions = conditionsOf(table);
+    const wanted = features.length > 0 ? features : (table.features ?? []);
+    const key = `${[...conditions]} ${wanted}`;
     let selections = selectionsBy.get(key);
     if (selections === undefined) {
-      selections = flowMetrics.map((metric) => ({
+      selections = metricsOf(wanted).map((metric) => ({
         metric,
         attributes: selectedAttributes(select, metric, conditions),
       }));
@@ -105,9 +151,10 @@ function create({ select, strict }: Config, { logger }: Host): Processor {
   }
 
   return {
-    flows(table) {
+    flows(given) {
+      const table = metric_names.length === 0 ? given : { ...given, metricNames: metric_names };
       warnOnce(table);
-      return metricsOfFlows(table, selectionsFor(conditionsOf(table)));
+      return metricsOfFlows(table, selectionsFor(table));
     },
   };
 }

@@ -142,6 +142,24 @@ test('a collect that fails is logged, counted and tried again, and loses nothing
   await receiver.stop?.();
 });
 
+test('that the sockets of the host cannot be read is said once, until they can', async (t) => {
+  const { table, clock, receiver, log } = setUp();
+  await receiver.start?.();
+  await clock.asleep();
+  const said = () => log.filter((line) => line.includes('sock_diag: Permission denied')).length;
+  for (const [failing, times] of [
+    [true, 1],
+    [true, 1],
+    [false, 1],
+    [true, 2],
+  ] as const) {
+    table.socketsFailure = failing ? 'sock_diag: Permission denied' : undefined;
+    await clock.advance(5000);
+    t.is(said(), times);
+  }
+  await receiver.stop?.();
+});
+
 // A collect after a commit that failed would bring the same rows a second time.
 test('a commit that fails is done before the next collect, and nothing leaves twice', async (t) => {
   const { table, clock, consumer, receiver, registry } = setUp();
@@ -173,5 +191,35 @@ test('a table that no pipeline takes is lost with its reason, and the next one g
   const text = registry.text();
   t.regex(text, /lost_bytes_total\{direction="ingress",interface="eth0",reason="pipeline_failed",.*\} 10$/m);
   assertLedgerCloses(t, text);
+  await receiver.stop?.();
+});
+
+test('rows that every pipeline filtered are filtered by rule, and the ledger closes', async (t) => {
+  const { table, clock, consumer, receiver, registry } = setUp();
+  await receiver.start?.();
+  await clock.asleep();
+  table.count({ src: 1, dst: 2, bytes: 100, packets: 3 });
+  table.count({ src: 2, dst: 1, bytes: 20, packets: 2, direction: 'egress' });
+  table.count({ src: 3, dst: 1, bytes: 7, packets: 1 });
+  consumer.filtered = Uint32Array.of(0, 1);
+  await clock.advance(5000);
+  assertLedgerCloses(t, registry.text());
+  const figure = (name: string, direction: string) =>
+    new RegExp(`^otelcol_receiver_ebpf_network_${name}\\{(?=[^}]*direction="${direction}").*\\} (\\d+)$`, 'm').exec(
+      registry.text(),
+    )?.[1];
+  t.deepEqual(
+    ['filtered_bytes_total', 'filtered_packets_total', 'exported_bytes_total', 'in_table_bytes'].map((name) => [
+      figure(name, 'ingress'),
+      figure(name, 'egress'),
+    ]),
+    [
+      ['100', '20'],
+      ['3', '2'],
+      ['7', '0'],
+      ['0', '0'],
+    ],
+  );
+  t.regex(registry.text(), /filtered_bytes_total\{.*reason="rule".*\} 100/);
   await receiver.stop?.();
 });

@@ -7,6 +7,7 @@
 import type { Consumer, Settlement } from '../../core/component/define.ts';
 import { EndpointDimension } from '../../core/table/dimension.ts';
 import { createFlowTables, type FlowTableInput } from '../../core/table/flow-columns.ts';
+import { interfaceSums } from '../../core/table/interface-sums.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
 import type { Logger } from '../../core/telemetry/log.ts';
 import type { MetricRegistry } from '../../core/telemetry/metrics.ts';
@@ -15,6 +16,7 @@ import type { Coverage } from './coverage.ts';
 import type { InterfaceNames } from './interface-names.ts';
 import type { Attachment } from './interfaces.ts';
 import type { Ledger } from './ledger.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 export interface CollectorOptions {
   /** Id of the receiver. */
@@ -35,7 +37,10 @@ export interface CollectorOptions {
   /** Interfaces that were counted on before: compared with their own counters from the first collect on. */
   readonly inherited: readonly Attachment[];
   /** What every flow table of this receiver says about its origin. */
-  readonly origin: Pick<FlowTableInput, 'resource' | 'scope' | 'metricNames' | 'everyInterface' | 'agentAddress'>;
+  readonly origin: Pick<
+    FlowTableInput,
+    'resource' | 'scope' | 'metricNames' | 'features' | 'everyInterface' | 'agentAddress'
+  >;
 }
 
 export interface Collector {
@@ -123,7 +128,8 @@ export function createCollector(options: CollectorOptions): Collector {
       const interfaceNames = new Map(names.current);
       const { promise, resolve } = Promise.withResolvers<Settlement>();
       const flows = toFlowTable({ ...options.origin, interfaceNames, flows: columns, endpoints, rows, window });
-      consumer.consume(flows, resolve);
+      const filtered = consumer.consume(flows, resolve);
+      if (filtered !== undefined) ledger.filtered(interfaceSums(columns, filtered));
       if (pinned) onItsWay = promise;
       else taken();
     } catch (error) {
@@ -199,17 +205,6 @@ export function createCollector(options: CollectorOptions): Collector {
   };
 }
 
-/** Undefined when the signal aborts first. */
-async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value | undefined> {
-  const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
-  const onAbort = () => resolve(undefined);
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort);
-  const first = await Promise.race([promise, aborted]);
-  signal.removeEventListener('abort', onAbort);
-  return first;
-}
-
 /** How full the table is and how long reading it takes. */
 function createReporter({ receiver, metrics, logger }: CollectorOptions) {
   const name = (what: string) => `otelcol_receiver_ebpf_network_${what}`;
@@ -221,6 +216,15 @@ function createReporter({ receiver, metrics, logger }: CollectorOptions) {
     help: 'Times the flow table could not be read; what it holds is read the next time.',
   });
   failures.add(0, { receiver });
+  let socketsFailure: string | undefined;
+  /** Once, until it works again. */
+  const sockets = (failure: string | undefined) => {
+    if (failure !== undefined && socketsFailure === undefined) {
+      const effect = 'The listening sockets of this host cannot be read: directions that they would tell are unknown.';
+      logger.warn(effect, { error: failure });
+    }
+    socketsFailure = failure;
+  };
   return {
     collected(collected: Collected) {
       slots.set(collected.usedSlots, { receiver, state: 'used' });
@@ -228,6 +232,7 @@ function createReporter({ receiver, metrics, logger }: CollectorOptions) {
       slots.set(collected.overflowFlows, { receiver, state: 'overflow' });
       capacity.set(collected.maxSlots, { receiver });
       scan.set(collected.scanNs / 1e9, { receiver });
+      sockets(collected.socketsFailure);
     },
     failed(error: unknown) {
       failures.add(1, { receiver });

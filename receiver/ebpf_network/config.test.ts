@@ -43,12 +43,16 @@ test('an empty block takes every default', (t) => {
     direction: 'both',
     cache_max_flows: 131_072,
     cache_active_timeout: 5000,
+    guess_ports: 'disable',
+    exclude_self: true,
     listen_interfaces: 'watch',
     listen_poll_period: 10_000,
+    netns: 'host',
     agent_ip: '',
     agent_ip_iface: 'external',
     agent_ip_type: 'any',
     metric_names: ['beyla'],
+    features: ['network', 'network_flow_packets', 'network_inter_zone'],
   });
 });
 

@@ -6,10 +6,12 @@
 
 import { isIP } from 'node:net';
 import type { ConfigProblem } from '../../core/component/define.ts';
-import { duration, oneOf, positiveInteger, stringList, text } from '../../core/config/formats.ts';
+import { boolean, duration, oneOf, positiveInteger, text } from '../../core/config/formats.ts';
+import { featureList, presetList, textListOf } from '../../core/config/lists.ts';
 import { type ConfigSchema, type Format, FormatError } from '../../core/config/schema.ts';
 import { suggestionFor } from '../../core/config/suggest.ts';
 import type { NamingPreset } from '../../core/table/flow-table.ts';
+import { type Feature, features } from '../../core/table/metrics.ts';
 import { protocolNames, protocolNumber } from '../../core/table/protocols.ts';
 import { type NamePattern, parseNamePattern } from './name-pattern.ts';
 
@@ -30,15 +32,19 @@ export interface EbpfNetworkConfig {
   readonly pin_path: string;
   /** Milliseconds. */
   readonly cache_active_timeout: number;
+  readonly guess_ports: 'disable' | 'ordinal';
+  readonly exclude_self: boolean;
   readonly listen_interfaces: 'watch' | 'poll';
   /** Milliseconds. */
   readonly listen_poll_period: number;
+  readonly netns: 'host' | 'all';
   /** Empty: found by the next two. */
   readonly agent_ip: string;
   /** `external`, `local` or `name:eth0`. */
   readonly agent_ip_iface: string;
   readonly agent_ip_type: 'any' | 'ipv4' | 'ipv6';
   readonly metric_names: readonly NamingPreset[];
+  readonly features: readonly Feature[];
 }
 
 /** Two slots a flow at 64 bytes and as much for what is seldom touched: 4 GiB at this number. */
@@ -50,8 +56,6 @@ const MAX_ACTIVE_TIMEOUT_MS = 3_600_000;
 /** Each look asks the kernel for every interface. */
 const MIN_POLL_PERIOD_MS = 100;
 const MAX_POLL_PERIOD_MS = 3_600_000;
-
-const presets = ['beyla', 'obi', 'otel'] as const;
 
 const flowCapacity: Format<number> = (value) => {
   const flows = positiveInteger(value);
@@ -77,22 +81,7 @@ function timeBetween(minMs: number, minText: string, maxMs: number, maxText: str
   );
 }
 
-/** A list of texts, each read by `parse`, which may throw a FormatError; `show` gives the text back. */
-function listOf<Item>(parse: (text: string) => Item, show: (item: Item) => string): Format<readonly Item[]> {
-  const read = (value: unknown) =>
-    stringList(value).map((text, position) => {
-      try {
-        return parse(text);
-      } catch (error) {
-        if (!(error instanceof FormatError)) throw error;
-        const problems = error.problems.map((problem) => ({ ...problem, path: [String(position)] }));
-        throw new FormatError(...problems);
-      }
-    });
-  return Object.assign(read, { text: true as const, print: (items: readonly Item[]) => items.map(show) });
-}
-
-const namePatterns = listOf<NamePattern>(
+const namePatterns = textListOf<NamePattern>(
   (text) => {
     if (text === '') throw new FormatError({ message: 'must not be empty', fix: 'write a name such as eth0' });
     try {
@@ -105,7 +94,7 @@ const namePatterns = listOf<NamePattern>(
   ({ text }) => text,
 );
 
-const protocolList = listOf<number>(
+const protocolList = textListOf<number>(
   (text) => {
     const number = protocolNumber(text);
     if (number !== undefined) return number;
@@ -113,18 +102,6 @@ const protocolList = listOf<number>(
     throw new FormatError({ message: `unknown protocol "${text}"`, fix: suggestionFor(text, known, 'protocols') });
   },
   (number) => protocolNames[number] ?? String(number),
-);
-
-const presetList = listOf<NamingPreset>(oneOf(...presets), (preset) => preset);
-
-const metricNames: Format<readonly NamingPreset[]> = Object.assign(
-  (value: unknown) => {
-    const names = [...new Set(presetList(value))];
-    if (names.length === 0)
-      throw new FormatError({ message: 'must not be empty', fix: `one of ${presets.join(', ')}` });
-    return names;
-  },
-  { text: true as const, print: (names: readonly NamingPreset[]) => (names.length === 1 ? names[0] : names) },
 );
 
 const address: Format<string> = Object.assign(
@@ -211,6 +188,16 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     format: timeBetween(MIN_ACTIVE_TIMEOUT_MS, '10ms', MAX_ACTIVE_TIMEOUT_MS, '1h'),
     default: '5s',
   },
+  guess_ports: {
+    doc: 'Who is the client where neither a handshake nor a listening socket of this host tells: nobody knows (`disable`), or the end with the higher port (`ordinal`), and `direction.guessed` is true.',
+    format: oneOf('disable', 'ordinal'),
+    default: 'disable',
+  },
+  exclude_self: {
+    doc: "Leave out the connections that this agent opens itself, to its exporters' servers above all; they are in the ledger as `self`.",
+    format: boolean,
+    default: true,
+  },
   listen_interfaces: {
     doc: 'How interfaces that come, go and change are noticed: `watch`, the kernel says so; `poll`, by looking.',
     format: oneOf('watch', 'poll'),
@@ -220,6 +207,11 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     doc: 'How often `poll` looks; from `100ms` to `1h`.',
     format: timeBetween(MIN_POLL_PERIOD_MS, '100ms', MAX_POLL_PERIOD_MS, '1h'),
     default: '10s',
+  },
+  netns: {
+    doc: 'Which network namespaces: the one that the agent runs in (`host`), or those with a name in `/var/run/netns` too (`all`), which needs `CAP_SYS_ADMIN`.',
+    format: oneOf('host', 'all'),
+    default: 'host',
   },
   agent_ip: { doc: "The agent's own address, `beyla.ip`; empty: found by the next two.", format: address, default: '' },
   agent_ip_iface: {
@@ -234,16 +226,29 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
   },
   metric_names: {
     doc: 'Whose metric and attribute names leave: `beyla`, `obi`, `otel`, or a list of them.',
-    format: metricNames,
+    format: presetList,
     default: 'beyla',
+  },
+  features: {
+    doc: 'Which metrics are made: `network`, bytes; `network_flow_packets`; `network_inter_zone`, bytes between zones; or `all`.',
+    format: featureList,
+    default: [...features],
   },
 };
 
 /** What contradicts itself between keys. */
-export function problemsBetween({ pin_path, source }: EbpfNetworkConfig): readonly ConfigProblem[] {
-  if (pin_path === '' || source === 'tc') return [];
-  const message = `pin_path needs source: tc, got ${source}: a packet socket ends with its process`;
-  return [{ path: ['pin_path'], message, fix: 'set source: tc, or remove pin_path' }];
+export function problemsBetween({ pin_path, source, netns }: EbpfNetworkConfig): readonly ConfigProblem[] {
+  if (pin_path === '') return [];
+  const problems: ConfigProblem[] = [];
+  if (source !== 'tc') {
+    const message = `pin_path needs source: tc, got ${source}: a packet socket ends with its process`;
+    problems.push({ path: ['pin_path'], message, fix: 'set source: tc, or remove pin_path' });
+  }
+  if (netns !== 'host') {
+    const message = `pin_path needs netns: host, got ${netns}: other network namespaces are let go with the process`;
+    problems.push({ path: ['pin_path'], message, fix: 'set netns: host, or remove pin_path' });
+  }
+  return problems;
 }
 
 /** Keys of Beyla's `network` section that live elsewhere here. */

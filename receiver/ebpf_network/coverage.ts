@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { WeirError } from '../../core/errors.ts';
 import type { Logger } from '../../core/telemetry/log.ts';
 import type { MetricRegistry } from '../../core/telemetry/metrics.ts';
-import type { HookDirection } from '../../native/index.ts';
+import { type HookDirection, type NetworkNamespace, readNetDev } from '../../native/index.ts';
 import type { Attachment } from './interfaces.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -23,7 +23,8 @@ export interface CoverageOptions {
   readonly ledger: Ledger;
   readonly metrics: MetricRegistry;
   readonly logger: Logger;
-  readonly readInterfaceBytes: () => Promise<InterfaceBytes>;
+  /** Of the process's own network namespace, and of these. */
+  readonly readInterfaceBytes: (namespaces: readonly NetworkNamespace[]) => Promise<InterfaceBytes>;
 }
 
 export interface Coverage {
@@ -48,9 +49,11 @@ export function createCoverage({ receiver, ledger, metrics, logger, readInterfac
     help: "Bytes seen for each byte that the interface's own counters saw.",
   });
   let readable = true;
-  const read = async (): Promise<InterfaceBytes> => {
+  const read = async (attachments: Iterable<Attachment>): Promise<InterfaceBytes> => {
+    const namespaces = new Set<NetworkNamespace>();
+    for (const { iface } of attachments) if (iface.inNamespace !== undefined) namespaces.add(iface.inNamespace);
     try {
-      if (readable) return await readInterfaceBytes();
+      if (readable) return await readInterfaceBytes([...namespaces]);
     } catch (error) {
       readable = false;
       logger.warn("The interfaces' own counters cannot be read: there is no coverage_ratio.", { error });
@@ -61,7 +64,7 @@ export function createCoverage({ receiver, ledger, metrics, logger, readInterfac
   const baselines = new Map<number, Baseline>();
   return {
     async begin(attachments) {
-      const now = await read();
+      const now = await read(attachments);
       const seen = ledger.seenBytes();
       for (const attachment of attachments) {
         const { index, name } = attachment.iface;
@@ -71,7 +74,7 @@ export function createCoverage({ receiver, ledger, metrics, logger, readInterfac
     },
     end: (index) => void baselines.delete(index),
     async compare() {
-      const now = await read();
+      const now = await read([...baselines.values()].map(({ attachment }) => attachment));
       const seen = ledger.seenBytes();
       for (const { attachment, counters: before, seenBytes } of baselines.values()) {
         const { iface, directions } = attachment;
@@ -86,8 +89,16 @@ export function createCoverage({ receiver, ledger, metrics, logger, readInterfac
   };
 }
 
-export async function readInterfaceBytes(): Promise<InterfaceBytes> {
-  return parseInterfaceBytes(await readFile(COUNTERS_FILE, 'utf8'));
+/** Of this process's network namespace, and of these. */
+export async function readInterfaceBytes(namespaces: readonly NetworkNamespace[]): Promise<InterfaceBytes> {
+  const own = parseInterfaceBytes(await readFile(COUNTERS_FILE, 'utf8'));
+  const others = namespaces.flatMap((namespace) => {
+    const text = readNetDev(namespace);
+    return text === ''
+      ? []
+      : [...parseInterfaceBytes(text)].map(([name, bytes]) => [`${name}@${namespace.name}`, bytes] as const);
+  });
+  return new Map([...own, ...others]);
 }
 
 /** Two lines of headings, then `  eth0: ` with eight figures of what was received and eight of what was sent. */

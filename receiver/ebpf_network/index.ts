@@ -2,12 +2,13 @@
 
 import { networkInterfaces } from 'node:os';
 import { type Consumer, defineReceiver, type Host, type Receiver } from '../../core/component/define.ts';
+import { type OwnConnection, ownConnections } from '../../core/network/own-connections.ts';
 import { flowAttributes } from '../../core/table/flow-columns.ts';
 import {
   type InterfaceWatch,
   type KernelTable,
   listInterfaces,
-  type NetworkInterface,
+  type NetworkNamespace,
   openKernelTable,
   type PacketSource,
   removeLeftFilters,
@@ -24,15 +25,15 @@ import { createLedger, type Ledger } from './ledger.ts';
 import { attachmentsOf, pinPlace, reportRefused, takeOver } from './pins.ts';
 import { agentResource, resourceSources } from './resource.ts';
 import { firstThatAttaches, sayWhatIsCounted } from './source.ts';
+import { pollInterfaces, type SpaceSource, watchSpaces } from './spaces.ts';
 
 /** What the receiver takes from the host; tests give their own. */
-export interface Kernel {
+export interface Kernel extends SpaceSource {
   openKernelTable: typeof openKernelTable;
-  listInterfaces(): readonly NetworkInterface[];
   removeLeftFilters(): readonly string[];
-  watchInterfaces(onChange: (gone: Iterable<number>) => void): InterfaceWatch;
-  pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch;
-  readInterfaceBytes(): Promise<InterfaceBytes>;
+  readInterfaceBytes(namespaces: readonly NetworkNamespace[]): Promise<InterfaceBytes>;
+  /** The connections that this process opened. */
+  ownConnections(): readonly OwnConnection[];
   /** Takes the lines of the ledger at the end. */
   write(line: string): void;
 }
@@ -44,6 +45,7 @@ const kernel: Kernel = {
   watchInterfaces,
   pollInterfaces,
   readInterfaceBytes,
+  ownConnections: () => ownConnections().list(),
   write: (line) => void process.stderr.write(line),
 };
 
@@ -56,13 +58,12 @@ export default defineReceiver<EbpfNetworkConfig>({
   elsewhere,
   validate: problemsBetween,
   adds: flowAttributes,
-  create: (config, host, consumer) => createReceiver(config, host, consumer, kernel),
+  create: (config, host, consumer) => {
+    // From here on they are heard of: exporters start before this receiver does.
+    ownConnections();
+    return createReceiver(config, host, consumer, kernel);
+  },
 });
-
-function pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch {
-  const timer = setInterval(onChange, periodMs).unref();
-  return { close: () => clearInterval(timer) };
-}
 
 /** What a running receiver holds. */
 interface Running {
@@ -112,9 +113,9 @@ async function startCounting(
   };
   let follower: Follower | undefined;
   // Before the first list, so that nothing falls between the two.
-  const watch = watchWith(config, source, (gone) => follower?.look(gone));
+  const spaces = watchSpaces(config, source, logger, (gone) => follower?.look(gone));
   try {
-    const all = source.listInterfaces();
+    const all = spaces.listInterfaces();
     const selection = selectInterfaces(all, rules);
     const origin = await originOf(config, host);
     const protocols = countedProtocols(config);
@@ -129,6 +130,8 @@ async function startCounting(
         source: packetSource,
         trafficControl: config.traffic_control_backend,
         maxFlows: config.cache_max_flows,
+        guessPorts: config.guess_ports === 'ordinal',
+        ...(config.exclude_self ? { ownConnections: source.ownConnections } : {}),
         ...(protocols === undefined ? {} : { protocols }),
         ...(pin === undefined ? {} : { pin }),
       });
@@ -150,7 +153,7 @@ async function startCounting(
           receiver: id,
           rules,
           ...parts,
-          listInterfaces: () => source.listInterfaces(),
+          listInterfaces: spaces.listInterfaces,
           ...(inherited === undefined ? {} : { inherited }),
         });
         follower = following;
@@ -174,16 +177,11 @@ async function startCounting(
       abort.abort();
       return loop;
     };
-    return { ...counting, watch, ledger, endLoop };
+    return { ...counting, watch: spaces, ledger, endLoop };
   } catch (error) {
-    watch.close();
+    spaces.close();
     throw error;
   }
-}
-
-function watchWith(config: EbpfNetworkConfig, source: Kernel, look: (gone: Iterable<number>) => void): InterfaceWatch {
-  if (config.listen_interfaces === 'poll') return source.pollInterfaces(config.listen_poll_period, () => look([]));
-  return source.watchInterfaces(look);
 }
 
 /** What every flow table says about this agent. */
@@ -198,6 +196,7 @@ async function originOf(config: EbpfNetworkConfig, { id, logger, build }: Host):
     resource: agentResource(await resourceSources(id), logger),
     scope: { name: build.command, version: build.version },
     metricNames: config.metric_names,
+    features: config.features,
     everyInterface: config.deduper === 'none',
     agentAddress,
   };

@@ -6,6 +6,7 @@
 import { WeirError } from '../../core/errors.ts';
 import type { FrameStart, HookDirection, NetworkInterface } from '../../native/index.ts';
 import type { NamePattern } from './name-pattern.ts';
+import { plainName, wiresAcross } from './wires.ts';
 
 export interface InterfaceRules {
   /** Empty: every leaf device. */
@@ -70,7 +71,8 @@ const isLeaf = ({ kind }: NetworkInterface) => !masterKinds.has(kind) && !upperK
 /** At the start: throws what keeps the receiver from ever counting what the configuration names. */
 export function selectInterfaces(all: readonly NetworkInterface[], rules: InterfaceRules): InterfaceSelection {
   for (const [position, { exact }] of rules.include.entries()) {
-    if (exact !== undefined && !all.some(({ name }) => name === exact)) throw missing(exact, position, all, rules);
+    if (exact !== undefined && !all.some((iface) => plainName(iface) === exact))
+      throw missing(exact, position, all, rules);
   }
   const selection = chooseInterfaces(all, rules);
   // An interface that fits may come later, unless every one was named.
@@ -82,7 +84,13 @@ export function selectInterfaces(all: readonly NetworkInterface[], rules: Interf
 
 /** The same while running: names that are missing are waited for. */
 export function chooseInterfaces(all: readonly NetworkInterface[], rules: InterfaceRules): InterfaceSelection {
-  const named = all.filter(({ name }) => !isExcluded(name, rules) && matchesAny(rules.include, name));
+  const wires = wiresAcross(all, rules.everyInterface);
+  const isNamed = (iface: NetworkInterface) => matchesAny(rules.include, plainName(iface));
+  const named = all.filter((iface) => {
+    if (wires.nearOf.has(iface.index) || isExcluded(plainName(iface), rules)) return false;
+    const far = wires.farOf.get(iface.index);
+    return isNamed(iface) || (far !== undefined && isNamed(far));
+  });
   const wanted = named.filter((iface) => frameStartOf(iface) !== undefined);
   const unreadable = named.filter((iface) => frameStartOf(iface) === undefined);
   const chosen = wanted.filter(
@@ -144,14 +152,16 @@ function directionsOf({ loopback }: NetworkInterface, { direction, everyInterfac
 }
 
 /** Indexes of the devices whose packets are counted as they come in when the programs hang there. */
-export function coveredBy(
-  hooks: readonly Hook[],
-  all: readonly NetworkInterface[],
-  { everyInterface }: InterfaceRules,
-): number[] {
-  if (everyInterface) return [];
+export function coveredBy(hooks: readonly Hook[], all: readonly NetworkInterface[], rules: InterfaceRules): number[] {
+  if (rules.everyInterface) return [];
   const covered = new Set<number>();
   for (const { iface, direction } of hooks) if (direction === 'ingress') covered.add(iface.index);
+  // What comes in by the far end of a pair was counted as it left by the near one.
+  const { farOf } = wiresAcross(all, rules.everyInterface);
+  for (const { iface, direction } of hooks) {
+    const far = direction === 'egress' ? farOf.get(iface.index) : undefined;
+    if (far !== undefined) covered.add(far.index);
+  }
   const ports = Map.groupBy(all, ({ master }) => master);
   // A bridge over a VLAN over a bond takes three rounds.
   for (let known = -1; known !== covered.size; ) {
@@ -199,8 +209,8 @@ function missing(
 export function nothingLeft(all: readonly NetworkInterface[], rules: InterfaceRules): WeirError {
   const { path, direction, include } = rules;
   const why = (iface: NetworkInterface) => {
-    if (isExcluded(iface.name, rules)) return 'excluded';
-    if (!matchesAny(include, iface.name)) return 'not in interfaces';
+    if (isExcluded(plainName(iface), rules)) return 'excluded';
+    if (!matchesAny(include, plainName(iface))) return 'not in interfaces';
     if (frameStartOf(iface) === undefined) return `unknown link type ${iface.linkType}`;
     if (iface.loopback) return `no ${direction} on the loopback`;
     return iface.kind;

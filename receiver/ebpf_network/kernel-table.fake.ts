@@ -35,6 +35,7 @@ export class FakeKernelTable implements KernelTable {
   /** Thrown by the next call of that name. */
   readonly failures = new Map<'attach' | 'collect' | 'commit' | 'settle', Error>();
   ledger: LedgerRow[] = [];
+  socketsFailure: string | undefined;
   /** Rows that a collect writes at most. */
   rowLimit = Number.POSITIVE_INFINITY;
   /** Runs while a collect is under way. */
@@ -110,6 +111,7 @@ export class FakeKernelTable implements KernelTable {
       maxSlots: 262_144,
       overflowFlows: 0,
       scanNs: 1_000_000,
+      ...(this.socketsFailure === undefined ? {} : { socketsFailure: this.socketsFailure }),
     };
   }
 
@@ -192,11 +194,12 @@ export function createFakeClock(): FakeClock {
 }
 
 export interface FakeConsumer extends Consumer {
+  /** Places of the rows of each table that count as filtered. */
+  filtered: Uint32Array | undefined;
   readonly tables: FlowTable[];
   /** Says what became of the tables that are open. */
   settle(settlement: Settlement): void;
-  /** False: tables that come are settled by `settle`. Default true. */
-  delivers: boolean;
+  delivers: boolean; // false: tables that come wait for `settle`
   /** Thrown by every consume while set. */
   failure: Error | undefined;
   setRoom(room: boolean): void;
@@ -216,6 +219,7 @@ export function createFakeConsumer(): FakeConsumer {
     settle(settlement) {
       for (const onSettled of open.splice(0)) onSettled(settlement);
     },
+    filtered: undefined,
     hasRoom: () => room,
     waitForRoom: (signal) =>
       new Promise((resolve) => {
@@ -231,6 +235,7 @@ export function createFakeConsumer(): FakeConsumer {
       this.tables.push(table);
       open.push(onSettled);
       if (this.delivers) this.settle('delivered');
+      return this.filtered;
     },
     setRoom(value) {
       room = value;

@@ -3,6 +3,7 @@
  * every scrape, because the figures of one collect change together and are published together.
  */
 
+import type { InterfaceSum } from '../../core/table/interface-sums.ts';
 import type { Counter, Gauge, Labels, MetricRegistry } from '../../core/telemetry/metrics.ts';
 import type { Amount, Collected, HookDirection, LedgerRow } from '../../native/index.ts';
 
@@ -14,6 +15,8 @@ export interface Ledger {
   show(iface: number, direction: HookDirection): void;
   /** What a collect found; it is in the table until the next call says what became of it. */
   collected(collected: Collected): void;
+  /** Of the rows of the last collect: every pipeline filtered these. To be said before what became of the others. */
+  filtered(sums: readonly InterfaceSum[]): void;
   /** A pipeline took the rows of the last collect. */
   exported(): void;
   /** The rows of the last collect are gone. */
@@ -103,6 +106,13 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
         const account = accountOf(iface, direction);
         if (leftOut === undefined) account.rows = add(account.rows, amount);
         else addGrowth(account.leaving, { [leftOut]: amount });
+      }
+    },
+    filtered(sums) {
+      for (const { iface, direction, bytes, packets } of sums) {
+        const account = accountOf(iface, direction);
+        account.rows = add(account.rows, { bytes: -bytes, packets: -packets });
+        addGrowth(account.leaving, { rule: { bytes, packets } });
       }
     },
     exported: () =>

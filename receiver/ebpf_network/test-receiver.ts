@@ -66,6 +66,7 @@ export function setUp(
     pollInterfaces: () => {
       throw new Error('the default is to watch');
     },
+    ownConnections: () => [],
     readInterfaceBytes: read ?? (async () => new Map(interfaceBytes)),
     write: (line: string) => written.push(line),
   };

@@ -8,17 +8,17 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { longerWhenEmulated } from '../support/emulated.ts';
+import type { Certificate } from '../support/certificate.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
 import type { ReceivedPoint } from '../support/received-points.ts';
+import { until } from '../support/until.ts';
+
+export { until };
 
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const SINK = fileURLToPath(new URL('../support/otlp-sink.ts', import.meta.url));
 const READY = 'Everything is ready. Begin running and processing data.';
-const PATIENCE_MS = longerWhenEmulated(60_000);
-const POLL_MS = 20;
 
 export interface Ended {
   readonly code: number | null;
@@ -87,13 +87,28 @@ export interface Sink {
   stop(): void;
 }
 
-/** An OTLP server at 127.0.0.1:4317 (gRPC) and 127.0.0.1:4318 (HTTP) of the namespace. */
-export async function startSink(namespace: NetworkNamespace): Promise<Sink> {
+export interface SinkPlace {
+  /** Default 127.0.0.1. */
+  readonly address?: string;
+  readonly tls?: Certificate;
+}
+
+/** An OTLP server at port 4317 (gRPC) and 4318 (HTTP) of the namespace. */
+export async function startSink(
+  namespace: NetworkNamespace,
+  { address = '127.0.0.1', tls }: SinkPlace = {},
+): Promise<Sink> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-test-'));
   const out = join(folder, 'points.jsonl');
   const refusal = join(folder, 'refuse');
   const silence = join(folder, 'hold');
-  const places = ['--grpc', '127.0.0.1:4317', '--http', '127.0.0.1:4318', '--out', out, '--refuse-while', refusal];
+  const places = ['--grpc', `${address}:4317`, '--http', `${address}:4318`, '--out', out, '--refuse-while', refusal];
+  if (tls !== undefined) {
+    for (const part of ['key', 'cert'] as const) {
+      writeFileSync(join(folder, part), tls[part]);
+      places.push(`--${part}`, join(folder, part));
+    }
+  }
   places.push('--hold-while', silence);
   const child = namespace.spawn(process.execPath, [SINK, ...places], { stdio: ['ignore', 'pipe', 'inherit'] });
   const printed = textOf(child, 'stdout');
@@ -120,14 +135,6 @@ export function sumsBy(points: readonly ReceivedPoint[], metric: string, attribu
     sums.set(key, (sums.get(key) ?? 0) + point.value);
   }
   return sums;
-}
-
-export async function until(what: string, reached: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
-  const deadlineMs = performance.now() + patienceMs;
-  while (!reached()) {
-    if (performance.now() > deadlineMs) throw new Error(`waited ${patienceMs} ms until ${what}`);
-    await delay(POLL_MS);
-  }
 }
 
 function pointOf(line: string): ReceivedPoint {

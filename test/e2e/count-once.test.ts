@@ -1,36 +1,26 @@
 /**
  * Each packet that crosses a node is counted exactly once, whatever way it takes and whatever source counts. A node
- * with two pods on a bridge, a macvlan, a VXLAN tunnel and an uplink; three receivers in one agent see the same
- * traffic, each by another source, and each must have the truth to the byte and the packet.
+ * with two pods on a bridge, a macvlan, a VXLAN tunnel and an uplink; every source must have the truth to the byte and the
+ * packet.
  *
  * long: the node, the ways across it and what each run counts of them belong together.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { createLogger } from '../../core/telemetry/log.ts';
-import { agentResource, resourceSources } from '../../receiver/ebpf_network/resource.ts';
+import type { HookKind } from '../../native/index.ts';
+import { longerWhenEmulated } from '../support/emulated.ts';
 import {
   createNetworkNamespace,
   joinByVeth,
   removeNetworkNamespaces,
   type VethEnd,
 } from '../support/network-namespace.ts';
-import type { ReceivedPoint } from '../support/received-points.ts';
 import { icmpEchoes, udpDatagrams, type WireAmount } from '../support/traffic.ts';
-import { startAgent, startSink, sumsBy } from './agent.ts';
+import { everySource, FLOW, observe, type Run, sourceNames, totalsBy } from './every-source.ts';
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = longerWhenEmulated(10_000);
 const POLL_MS = 100;
-const FLOW = ['transport', 'src.address', 'src.port', 'dst.address', 'dst.port'];
-
-const sources = {
-  tcx: 'source: tc, traffic_control_backend: tcx',
-  clsact: 'source: tc, traffic_control_backend: tc',
-  socket: 'source: socket_filter',
-} as const;
-type Source = keyof typeof sources;
-const sourceNames = Object.keys(sources) as readonly Source[];
 
 test.after.always(removeNetworkNamespaces);
 
@@ -95,25 +85,6 @@ function tunnel(): readonly [VethEnd, VethEnd] {
   return [end(uplink, beyond, '10.98.0.1'), end(beyond, uplink, '10.98.0.2')];
 }
 
-/** Three receivers with these keys in one pipeline; packets show `shown` beside the flow, bytes as `bytes` says. */
-const config = (keys: string, shown: readonly string[] = [], bytes = `{include: [${[...FLOW, ...shown]}]}`) => `
-receivers:
-${sourceNames.map((name) => `  ebpf_network/${name}: {${sources[name]}, cache_active_timeout: 100ms${keys}}`).join('\n')}
-processors:
-  attribute_select:
-    select:
-      beyla_network_flow_bytes: ${bytes}
-      beyla_network_flow_packets: {include: [${[...FLOW, ...shown]}]}
-exporters:
-  otlp_http: {endpoint: http://127.0.0.1:4318}
-service:
-  pipelines:
-    metrics:
-      receivers: [${sourceNames.map((name) => `ebpf_network/${name}`)}]
-      processors: [attribute_select]
-      exporters: [otlp_http]
-`;
-
 /** What was sent, by flow: of each way a request and a response. */
 interface Sent {
   readonly request: ReadonlyMap<string, WireAmount>;
@@ -134,39 +105,9 @@ async function sendBothWays({ client, server }: Way): Promise<Sent> {
   };
 }
 
-interface Run {
-  readonly points: Readonly<Record<Source, readonly ReceivedPoint[]>>;
-  readonly stderr: string;
-}
-
-/** Runs the agent on the node while `traffic` goes on. */
-async function observe(t: ExecutionContext, yaml: string, traffic: () => Promise<void>): Promise<Run> {
-  const sink = await startSink(node);
-  t.teardown(sink.stop);
-  const agent = await startAgent(node, yaml);
-  await traffic();
-  const { code, stderr } = await agent.stop();
-  t.is(code, 0, stderr);
-  const points = sink.points();
-  const pointsOf = async (name: Source) => {
-    const { attributes } = agentResource(await resourceSources(`ebpf_network/${name}`), createLogger());
-    const instance = attributes['service.instance.id'];
-    return points.filter(({ resource }) => resource['service.instance.id'] === instance);
-  };
-  const [tcx, clsact, socket] = await Promise.all([pointsOf('tcx'), pointsOf('clsact'), pointsOf('socket')]);
-  return { points: { tcx, clsact, socket }, stderr };
-}
-
-function hasTimes(
-  t: ExecutionContext,
-  { points }: Run,
-  sent: ReadonlyMap<string, WireAmount>,
-  times: number,
-  way = '',
-) {
+function hasTimes(t: ExecutionContext, run: Run, sent: ReadonlyMap<string, WireAmount>, times: number, way = '') {
   for (const name of sourceNames) {
-    const bytes = sumsBy(points[name], 'beyla.network.flow.bytes', FLOW);
-    const packets = sumsBy(points[name], 'beyla.network.flow.packets', FLOW);
+    const { bytes, packets } = totalsBy(run, name, FLOW);
     for (const [flow, amount] of sent) {
       t.is(packets.get(flow) ?? 0, times * amount.segments, `${way}: packets of ${flow} by ${name}`);
       t.is(bytes.get(flow) ?? 0, times * amount.wireBytes, `${way}: bytes of ${flow} by ${name}`);
@@ -221,7 +162,7 @@ const runs: readonly { title: string; keys: string; times: Times }[] = [
 for (const { title, keys, times } of runs) {
   test.serial(`${title}, by every source`, async (t) => {
     const sent = new Map<keyof Times, Sent>();
-    const run = await observe(t, config(keys), async () => {
+    const run = await observe(t, node, everySource(keys), async () => {
       for (const [way, ends] of Object.entries(ways)) sent.set(way as keyof Times, await sendBothWays(ends));
     });
     for (const [way, { request, response }] of sent) {
@@ -233,7 +174,7 @@ for (const { title, keys, times } of runs) {
 
 test.serial('between two local processes a packet counts once, on the loopback', async (t) => {
   let sent: Sent | undefined;
-  const run = await observe(t, config(', interfaces: [lo], exclude_interfaces: []'), async () => {
+  const run = await observe(t, node, everySource(', interfaces: [lo], exclude_interfaces: []'), async () => {
     sent = await sendBothWays({ client: loopback, server: loopback });
   });
   const [udp, icmp] = [...sent!.request];
@@ -244,29 +185,29 @@ test.serial('between two local processes a packet counts once, on the loopback',
 test.serial('with deduper: none each interface counts, and the default selection tells them apart', async (t) => {
   let sent: Sent | undefined;
   const hook = ['iface', 'iface.direction'];
-  const run = await observe(t, config(', deduper: none, deduper_fc_ttl: 10s', hook, '{}'), async () => {
+  const run = await observe(t, node, everySource(', deduper: none, deduper_fc_ttl: 10s', hook, '{}'), async () => {
     sent = await sendBothWays(ways['pod to external']);
   });
   const [[flow, { segments }]] = [...sent!.request] as [[string, WireAmount]];
   for (const name of sourceNames) {
-    const packets = sumsBy(run.points[name], 'beyla.network.flow.packets', [...FLOW, ...hook]);
+    const { packets } = totalsBy(run, name, [...FLOW, ...hook]);
     const counted = Object.fromEntries([...packets].filter(([key]) => key.startsWith(flow)));
     const places = ['eth1 ingress', 'br0 ingress', `${uplink.name} egress`];
     t.deepEqual(counted, Object.fromEntries(places.map((place) => [`${flow} ${place}`, segments])), name);
-    const bytes = run.points[name].filter(({ metric }) => metric === 'beyla.network.flow.bytes');
-    for (const { attributes } of bytes) t.deepEqual(Object.keys(attributes).sort(), ['direction', ...hook]);
+    const bytes = run.points.get(name)?.filter(({ metric }) => metric === 'beyla.network.flow.bytes');
+    for (const { attributes } of bytes ?? []) t.deepEqual(Object.keys(attributes).sort(), ['direction', ...hook]);
   }
   t.regex(run.stderr, /deduper_fc_ttl decides nothing/);
 });
 
 /** Sums of a figure of the ledger that has these labels, by source; waits until each of `names` has seen so much. */
-async function figures(names: readonly Source[], name: string, labels: readonly string[], least: number) {
+async function figures(names: readonly HookKind[], name: string, labels: readonly string[], least: number) {
   const script = 'process.stdout.write(await (await fetch("http://localhost:8888/metrics")).text())';
   const deadlineMs = performance.now() + PATIENCE_MS;
   for (;;) {
     const lines = node.run(process.execPath, '--input-type=module', '--eval', script).split('\n');
     const found = lines.filter((line) => line.includes(`_${name}{`) && labels.every((label) => line.includes(label)));
-    const sumOf = (source: Source) =>
+    const sumOf = (source: HookKind) =>
       found
         .filter((line) => line.includes(`receiver="ebpf_network/${source}"`))
         .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
@@ -276,29 +217,31 @@ async function figures(names: readonly Source[], name: string, labels: readonly 
   }
 }
 
+const ofEach = (figure: number) => Object.fromEntries(sourceNames.map((name) => [name, figure]));
+
 const bytesOf = (sent: ReadonlyMap<string, WireAmount>) =>
   [...sent.values()].reduce((sum, { wireBytes }) => sum + wireBytes, 0);
 
 test.serial('what is routed is in the ledger as counted_elsewhere where it leaves, by every source', async (t) => {
-  await observe(t, config(''), async () => {
+  await observe(t, node, everySource(''), async () => {
     const bytes = bytesOf((await sendBothWays(ways['pod to external'])).request);
     const place = ['direction="egress"', `interface="${uplink.name}"`, 'reason="counted_elsewhere"'];
     const filtered = await figures(sourceNames, 'filtered_bytes_total', place, bytes);
-    t.deepEqual(filtered, { tcx: bytes, clsact: bytes, socket: bytes });
+    t.deepEqual(filtered, ofEach(bytes));
   });
 });
 
 test.serial(
   'the packet socket has what direction leaves out in the ledger, and nothing of other interfaces',
   async (t) => {
-    await observe(t, config(`, interfaces: [${uplink.name}], direction: egress`), async () => {
+    await observe(t, node, everySource(`, interfaces: [${uplink.name}], direction: egress`), async () => {
       await sendBothWays(ways['pod to pod']);
       const bytes = bytesOf((await sendBothWays(ways['host to external'])).response);
       const place = ['direction="ingress"', `interface="${uplink.name}"`, 'reason="direction"'];
-      const { socket = 0 } = await figures(['socket'], 'filtered_bytes_total', place, bytes);
-      t.true(socket >= bytes);
+      const { socket_filter = 0 } = await figures(['socket_filter'], 'filtered_bytes_total', place, bytes);
+      t.true(socket_filter >= bytes);
       const pod = await figures(sourceNames, 'seen_bytes_total', ['interface="eth1"'], 0);
-      t.deepEqual(pod, { tcx: 0, clsact: 0, socket: 0 });
+      t.deepEqual(pod, ofEach(0));
     });
   },
 );

@@ -15,7 +15,7 @@ import test, { type ExecutionContext } from 'ava';
 import { attachedProgramCount } from '../support/native.ts';
 import { createNetworkNamespace, joinByVeth, removeNetworkNamespaces } from '../support/network-namespace.ts';
 import { icmpEchoes } from '../support/traffic.ts';
-import { type Agent, type Ended, startAgent, startSink, sumsBy, until } from './agent.ts';
+import { type Ended, startAgent, startSink, sumsBy, until } from './agent.ts';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const NOBODY = '65534';
@@ -134,62 +134,6 @@ test.serial('without root the capabilities that are missing are named', async (t
 `,
   );
 });
-
-for (const capability of ['BPF', 'NET_ADMIN', 'PERFMON']) {
-  test.serial(`root without CAP_${capability} is told which capability is missing`, async (t) => {
-    const without = `-${capability.toLowerCase()},-sys_admin`;
-    const ended = await runWith('interfaces: [eth0]', ['--bounding-set', without, '--inh-caps', without]);
-    const [first = ''] = problemsOf(ended).split('\n');
-    t.regex(first, new RegExp(`the process lacks CAP_${capability}$`));
-    const place = 'collector.yaml:2:3  receivers::ebpf_network';
-    const fix = `give this process CAP_${capability}, such as with --cap-add of the container`;
-    isRefused(t, ended, `${first}\n  ${place}   ${fix}   [kernel/permission]\n`);
-  });
-}
-
-/** Starts the agent with these capabilities alone. */
-async function startWithOnly(capabilities: string, receiver: string): Promise<Agent> {
-  const only = `-all,${capabilities}`;
-  const withOnly: typeof server.namespace = {
-    ...server.namespace,
-    spawn: (command, args, options) =>
-      server.namespace.spawn('setpriv', ['--bounding-set', only, '--inh-caps', only, command, ...args], options),
-  };
-  return startAgent(withOnly, configTo('debug:', 'debug', receiver));
-}
-
-test.serial('the three capabilities are enough', async (t) => {
-  const agent = await startWithOnly('+bpf,+net_admin,+perfmon', '');
-  t.is(attachedProgramCount(server.namespace.name, server.name), 2);
-  t.is((await agent.stop()).code, 0);
-  t.is(attachedProgramCount(server.namespace.name, server.name), 0);
-});
-
-for (const [source, reason] of [
-  ['socket_filter', 'it is configured'],
-  ['auto', 'tc cannot attach'],
-] as const) {
-  test.serial(`source: ${source} counts with CAP_BPF and CAP_NET_RAW alone, and says why`, async (t) => {
-    const agent = await startWithOnly('+bpf,+net_raw', `, source: ${source}`);
-    t.regex(agent.said(), new RegExp(`Counting on interfaces.*"socket_filter".*"${reason}"`));
-    t.is(/tc cannot attach: counting with a packet socket.*lacks CAP_NET_ADMIN/.test(agent.said()), source === 'auto');
-    icmpEchoes({ client, server, family: 'ipv4', echoes: 10, payloadBytes: 56 });
-    const { code, stderr } = await agent.stop();
-    t.is(code, 0);
-    t.regex(stderr, /^ledger {2}eth0 {3}seen 1,960 B {2}20 pkt {3}exported 1,960 B/m);
-  });
-}
-
-for (const capability of ['BPF', 'NET_RAW']) {
-  test.serial(`the packet socket without CAP_${capability} says which capability is missing`, async (t) => {
-    const without = `-${capability.toLowerCase()},-sys_admin`;
-    const ended = await runWith('source: socket_filter', ['--bounding-set', without, '--inh-caps', without]);
-    const [first = '', place = ''] = problemsOf(ended).split('\n');
-    t.regex(first, new RegExp(`the process lacks CAP_${capability}$`));
-    t.regex(place, new RegExp(`give this process CAP_${capability},.*\\[kernel/permission\\]$`));
-    t.is(ended.code, 1);
-  });
-}
 
 const wrongCommandLines: readonly (readonly [string, readonly string[], string])[] = [
   ['a command that does not exist', ['conect'], 'unknown command "conect" for "weir"'],

@@ -116,6 +116,26 @@ for (const [how, keys] of [
   });
 }
 
+test('an interface is counted on while it is still down, so its own counters have not a byte more', async (t) => {
+  const [host, peer] = [createNetworkNamespace(), createNetworkNamespace()];
+  const agent = await startAgent(host, config(''));
+  batch(host, [create('veth1', peer)]);
+  await until('veth1 is counted on', () => times(agent, 'attached', 'veth1') === 1);
+  t.is(host.statistics('veth1').txPackets, 0);
+  batch(host, ['address add 10.1.0.1/24 dev veth1', up('veth1')]);
+  batch(peer, ['address add 10.1.0.2/24 dev veth1', up('veth1')]);
+  // What the two hosts say to each other as they come up, and what they are asked to.
+  host.run('ping', '-c', '20', '-i', '0.002', '-W', '5', '10.1.0.2');
+  batch(host, ['link set veth1 down']);
+  const { rxBytes, txBytes } = host.statistics('veth1');
+  const { code, stderr } = await agent.stop();
+  t.is(code, 0);
+  t.deepEqual(
+    [...stderr.matchAll(/^ledger {2}veth1 +seen (\S+) B/gm)].map(([, seen = '']) => seen.replaceAll(',', '')),
+    [`${rxBytes + txBytes}`],
+  );
+});
+
 test('a new name holds from then on, and an interface that goes down and up counts on', async (t) => {
   const { host, peer } = hosts();
   join(host, peer, 'veth1');

@@ -3,7 +3,6 @@
  * what the interface itself counted, to the byte and the packet.
  */
 
-import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { concatBytes, ETHERTYPE_ARP, ETHERTYPE_IPV4, ethernet, ipv4 } from '../support/frames.ts';
@@ -17,11 +16,11 @@ import {
 } from '../support/network-namespace.ts';
 import { icmpEchoes, tcpTransfer, udpDatagrams } from '../support/traffic.ts';
 import { startAgent } from './agent.ts';
+import { at, closes, meter, scrape } from './ledger-figures.ts';
 
 const MEGABYTE = 1024 * 1024;
 const PATIENCE_MS = 10_000;
 const POLL_MS = 100;
-const PREFIX = 'otelcol_receiver_ebpf_network_';
 const TCP = 6;
 const names = [
   ...['seen', 'exported', 'filtered', 'sampled', 'lost'].flatMap((what) => [
@@ -40,57 +39,6 @@ receivers:
 exporters: {debug: }
 service: {pipelines: {metrics: {receivers: [ebpf_network], exporters: [debug]}}}
 `;
-
-/** Values by name without its prefix, then by labels without the receiver: `eth0 ingress`, `eth0 egress protocol`. */
-type Figures = ReadonlyMap<string, ReadonlyMap<string, number>>;
-
-async function scrape(namespace: NetworkNamespace): Promise<Figures> {
-  const script = 'process.stdout.write(await (await fetch("http://localhost:8888/metrics")).text())';
-  const stdio = ['ignore', 'pipe', 'inherit'] as const;
-  const child = namespace.spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: [...stdio] });
-  const figures = new Map<string, Map<string, number>>();
-  for (const [, name = '', labels = '', value] of (await text(child.stdout!)).matchAll(/^(\w+)\{(.*)\} (\S+)$/gm)) {
-    if (!name.startsWith(PREFIX)) continue;
-    const label = (key: string) => new RegExp(`\\b${key}="([^"]*)"`).exec(labels)?.[1];
-    if (label('receiver') !== 'ebpf_network') throw new Error(`${name} is of no receiver: ${labels}`);
-    const place = ['interface', 'direction', 'reason', 'state'].map(label).filter((part) => part !== undefined);
-    const ofName = figures.get(name.slice(PREFIX.length)) ?? new Map<string, number>();
-    figures.set(name.slice(PREFIX.length), ofName.set(place.join(' '), Number(value)));
-  }
-  return figures;
-}
-
-/** Sum of a figure at one hook, over its reasons. */
-function at(figures: Figures, name: string, hook: string): number {
-  const values = [...(figures.get(name) ?? [])].filter(([place]) => place === hook || place.startsWith(`${hook} `));
-  return values.reduce((sum, [, value]) => sum + value, 0);
-}
-
-function closes(t: ExecutionContext, figures: Figures): void {
-  const hooks = [...(figures.get('seen_bytes_total')?.keys() ?? [])];
-  t.true(hooks.length > 0);
-  for (const hook of hooks) {
-    for (const unit of ['bytes', 'packets']) {
-      const where = ['exported', 'filtered', 'sampled', 'lost'].map((what) =>
-        at(figures, `${what}_${unit}_total`, hook),
-      );
-      const accounted = where.reduce((sum, value) => sum + value, at(figures, `in_table_${unit}`, hook));
-      t.is(at(figures, `seen_${unit}_total`, hook), accounted, `${unit} of ${hook}`);
-    }
-  }
-}
-
-/** What the interface has counted so far, to be taken off what it counts later. */
-function meter({ namespace, name }: VethEnd) {
-  const before = namespace.statistics(name);
-  return () => {
-    const now = namespace.statistics(name);
-    return {
-      ingress: { bytes: now.rxBytes - before.rxBytes, packets: now.rxPackets - before.rxPackets },
-      egress: { bytes: now.txBytes - before.txBytes, packets: now.txPackets - before.txPackets },
-    };
-  };
-}
 
 /** Scrapes until the agent has seen this many bytes at the hook; every scrape on the way closes. */
 async function settled(t: ExecutionContext, namespace: NetworkNamespace, hook: string, bytes: number) {
@@ -207,5 +155,38 @@ test.serial('what is routed through counts where it came in, and is counted_else
     t.is(at(figures, 'exported_bytes_total', `${name} egress`), 0);
     t.is(figures.get('filtered_bytes_total')?.get(`${name} egress counted_elsewhere`), bytes);
   }
+  t.is((await agent.stop()).code, 0);
+});
+
+test.serial('what every pipeline drops by a rule is filtered, and what one of them takes is exported', async (t) => {
+  const [client, server] = joinByVeth(createNetworkNamespace(), createNetworkNamespace(), {
+    offload: false,
+    quiet: true,
+  });
+  const agent = await startAgent(
+    server.namespace,
+    `
+receivers:
+  ebpf_network: {interfaces: [eth0], cache_active_timeout: 100ms}
+processors:
+  filter/udp: {network: {transport: {not_match: UDP}}}
+  filter/others: {metric_conditions: ['attributes["dst.port"] == 9 or IsMatch(attributes["transport"], "^(UDP|ICMP)$")']}
+exporters: {debug: }
+service:
+  pipelines:
+    metrics: {receivers: [ebpf_network], processors: [filter/udp], exporters: [debug]}
+    metrics/2: {receivers: [ebpf_network], processors: [filter/others], exporters: [debug]}
+`,
+  );
+  const way = { client, server, family: 'ipv4' } as const;
+  const udp = await udpDatagrams({ ...way, datagrams: 100, payloadBytes: 500 });
+  const icmp = icmpEchoes({ ...way, echoes: 10, payloadBytes: 56 });
+  const bytes = udp.request.wireBytes + icmp.request.wireBytes;
+  const figures = await settled(t, server.namespace, 'eth0 ingress', bytes);
+  t.is(figures.get('filtered_bytes_total')?.get('eth0 ingress rule'), udp.request.wireBytes);
+  t.is(figures.get('filtered_packets_total')?.get('eth0 ingress rule'), udp.request.segments);
+  t.is(at(figures, 'exported_bytes_total', 'eth0 ingress'), icmp.request.wireBytes);
+  t.is(at(figures, 'exported_bytes_total', 'eth0 egress'), icmp.response.wireBytes);
+  t.is(figures.get('filtered_bytes_total')?.get('eth0 egress rule') ?? 0, 0);
   t.is((await agent.stop()).code, 0);
 });

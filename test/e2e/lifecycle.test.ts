@@ -81,7 +81,7 @@ test.serial('prints flows while it runs; Ctrl-C detaches everything and prints t
   t.true(held.every(exists));
 
   icmpEchoes({ client, server, family: 'ipv4', echoes: 10, payloadBytes: 56 });
-  const attributes = `src.address=${client.ipv4},dst.address=${server.ipv4},transport=ICMP,direction=unknown`;
+  const attributes = `src.address=${client.ipv4},dst.address=${server.ipv4},transport=ICMP,direction=request`;
   await until('the flow is printed', () => agent.printed().includes(`beyla.network.flow.bytes{${attributes}} 980 By`));
 
   const { code, stderr } = await agent.stop();

@@ -4,26 +4,11 @@ import test from 'ava';
 import { ipv4, udp } from '../support/frames.ts';
 import { openTun, type Tun } from '../support/native.ts';
 import { createNetworkNamespace, removeNetworkNamespaces } from '../support/network-namespace.ts';
-import { startAgent, startSink, sumsBy, until } from './agent.ts';
+import { until } from './agent.ts';
+import { everySource, FLOW, observe, sourceNames, totalsBy } from './every-source.ts';
 
 test.after.always(removeNetworkNamespaces);
 
-const CONFIG = `
-receivers:
-  ebpf_network: {interfaces: [tun0], cache_active_timeout: 100ms}
-processors:
-  attribute_select:
-    select:
-      beyla_network_flow_bytes: {include: [transport, src.address, src.port, dst.address, dst.port, iface]}
-      beyla_network_flow_packets: {include: [transport, src.address, src.port, dst.address, dst.port, iface]}
-exporters:
-  otlp_grpc: {endpoint: 127.0.0.1:4317, tls: {insecure: true}}
-service:
-  telemetry: {metrics: {level: none}}
-  pipelines:
-    metrics: {receivers: [ebpf_network], processors: [attribute_select], exporters: [otlp_grpc]}
-`;
-const FLOW = ['transport', 'src.address', 'src.port', 'dst.address', 'dst.port', 'iface'];
 const HERE = '10.201.0.1';
 const THERE = '10.201.0.2';
 const DATAGRAMS = 50;
@@ -46,7 +31,7 @@ function answerEchoes(tun: Tun): number {
   return answered;
 }
 
-test('packets of a tun device are flows, counted from the IP header on, in both directions', async (t) => {
+test('packets of a tun device are flows, counted from the IP header on, both ways, by every source', async (t) => {
   const namespace = createNetworkNamespace();
   const tun = openTun(namespace.name, 'tun0');
   t.teardown(tun.close);
@@ -54,33 +39,29 @@ test('packets of a tun device are flows, counted from the IP header on, in both 
   namespace.run('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/tun0/disable_ipv6');
   namespace.run('ip', 'link', 'set', 'tun0', 'up');
   namespace.run('ip', 'address', 'add', `${HERE}/24`, 'dev', 'tun0');
-  const sink = await startSink(namespace);
-  t.teardown(sink.stop);
-  const agent = await startAgent(namespace, CONFIG);
-
   const datagram = ipv4({ src: THERE, dst: '10.201.0.9', protocol: 17 }, udp(5000, 53, new Uint8Array(200)));
-  for (let sent = 0; sent < DATAGRAMS; sent++) tun.write(datagram);
-  const ping = namespace.spawn('ping', ['-q', '-c', String(ECHOES), '-i', '0.01', '-s', '56', THERE]);
-  let answered = 0;
-  await until('every echo is answered', () => {
-    answered += answerEchoes(tun);
-    return answered === ECHOES && ping.exitCode === 0;
+  const run = await observe(t, namespace, everySource(', interfaces: [tun0]', ['iface']), async () => {
+    for (let sent = 0; sent < DATAGRAMS; sent++) tun.write(datagram);
+    const ping = namespace.spawn('ping', ['-q', '-c', String(ECHOES), '-i', '0.01', '-s', '56', THERE]);
+    let answered = 0;
+    await until('every echo is answered', () => {
+      answered += answerEchoes(tun);
+      return answered === ECHOES && ping.exitCode === 0;
+    });
   });
-  const ended = await agent.stop();
-  t.is(ended.code, 0, ended.stderr);
-
-  const bytes = sumsBy(sink.points(), 'beyla.network.flow.bytes', FLOW);
-  const packets = sumsBy(sink.points(), 'beyla.network.flow.packets', FLOW);
   const flows: [string, number, number][] = [
     [`UDP ${THERE} 5000 10.201.0.9 53 tun0`, DATAGRAMS, DATAGRAMS * datagram.length],
     [`ICMP ${HERE} - ${THERE} - tun0`, ECHOES, ECHOES * ECHO_BYTES],
     [`ICMP ${THERE} - ${HERE} - tun0`, ECHOES, ECHOES * ECHO_BYTES],
   ];
-  for (const [flow, packetCount, byteCount] of flows) {
-    t.is(packets.get(flow), packetCount, `packets of ${flow}`);
-    t.is(bytes.get(flow), byteCount, `bytes of ${flow}`);
-  }
   const { rxBytes, txBytes } = namespace.statistics('tun0');
-  const total = [...bytes.values()].reduce((sum, value) => sum + value, 0);
-  t.is(total, rxBytes + txBytes, 'what the device itself counted');
+  for (const source of sourceNames) {
+    const { packets, bytes } = totalsBy(run, source, [...FLOW, 'iface']);
+    for (const [flow, packetCount, byteCount] of flows) {
+      t.is(packets.get(flow), packetCount, `packets of ${flow} by ${source}`);
+      t.is(bytes.get(flow), byteCount, `bytes of ${flow} by ${source}`);
+    }
+    const total = [...bytes.values()].reduce((sum, value) => sum + value, 0);
+    t.is(total, rxBytes + txBytes, `what the device itself counted, by ${source}`);
+  }
 });

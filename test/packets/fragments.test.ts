@@ -68,7 +68,7 @@ const cases: { title: string; frames: Uint8Array[]; rows: Row[] }[] = [
       v4(ICMP, concatBytes(new Uint8Array([8, 0]), new Uint8Array(94)), { moreFragments: true }),
       v4(ICMP, part, { fragmentOffset: 12 }),
     ],
-    rows: [v4Row({ transport: ICMP, srcPort: 8 << 8, bytes: 2 * bytes4, packets: 2 })],
+    rows: [v4Row({ transport: ICMP, srcPort: 8 << 8, initiator: 1, bytes: 2 * bytes4, packets: 2 })],
   },
   {
     title: 'a first fragment that ends in the header of TCP still has the ports',

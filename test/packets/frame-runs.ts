@@ -14,6 +14,7 @@ import { progTestRun, type TestRun } from '../support/native.ts';
 
 export const TCP = 6;
 export const UDP = 17;
+export const UDPLITE = 136;
 export const ICMP = 1;
 export const ICMPV6 = 58;
 export const SYN = 0x02;
@@ -101,7 +102,8 @@ export const v4Row = (fields: Partial<Row>): Row => ({
   dstPort: 0,
   transport: TCP,
   direction: 'ingress',
-  initiator: 0,
+  // The sender of the first datagram is the client.
+  initiator: fields.transport === UDP || fields.transport === UDPLITE ? Number((fields.srcPort ?? 0) > 0) : 0,
   bytes: 0,
   packets: 1,
   ...fields,

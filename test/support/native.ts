@@ -3,6 +3,7 @@
  * without the product. Failures are plain errors that name the call.
  */
 
+import { execFileSync } from 'node:child_process';
 import { readSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
@@ -137,11 +138,21 @@ export function attachProgram(programId: number, interfaceName: string, directio
 }
 
 /**
- * Programs at the tcx hooks of an interface in the namespace of this name, ingress and egress together. The bpftool of
- * older distributions does not show them.
+ * Programs at the tcx hooks of an interface in the namespace of this name, ingress and egress together; where the kernel
+ * has no tcx, filters of its clsact. The bpftool of older distributions does not show the former.
  */
 export function attachedProgramCount(networkNamespace: string, interfaceName: string): number {
-  return addon.attachedProgramCount(networkNamespace, interfaceName);
+  try {
+    return addon.attachedProgramCount(networkNamespace, interfaceName);
+  } catch (error) {
+    // A kernel that does not know these hooks.
+    if (!String(error).includes('BPF_PROG_QUERY: Invalid argument')) throw error;
+  }
+  const inside = networkNamespace === '' ? [] : ['-n', networkNamespace];
+  const filters = ['ingress', 'egress'].map((direction) =>
+    execFileSync('tc', [...inside, 'filter', 'show', 'dev', interfaceName, direction], { encoding: 'utf8' }),
+  );
+  return filters.join('').match(/ handle 0x/g)?.length ?? 0;
 }
 
 /** How many flows the packets of a program that includes bench/bpf/generate.h belong to; at any time, also mid-run. */

@@ -1,11 +1,11 @@
 /**
  * A real OTLP server for tests, gRPC and HTTP: keeps every point it accepts and answers as it is told. As a program,
  * `node test/support/otlp-sink.ts --grpc 0.0.0.0:4317 --http 0.0.0.0:4318 --out points.jsonl [--refuse-while FILE]
- * [--hold-while FILE]`, it appends points as JSON lines before it answers, refuses with UNAVAILABLE or 503 for as long as
- * the first FILE exists, and keeps answers back for as long as the second does.
+ * [--hold-while FILE] [--key FILE --cert FILE]`, it appends points as JSON lines before it answers, refuses with
+ * UNAVAILABLE or 503 for as long as the first FILE exists, and keeps answers back for as long as the second does.
  */
 
-import { appendFileSync, existsSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -216,9 +216,11 @@ async function main(): Promise<void> {
       out: { type: 'string' },
       'refuse-while': { type: 'string' },
       'hold-while': { type: 'string' },
+      key: { type: 'string' },
+      cert: { type: 'string' },
     },
   });
-  const { grpc, http, out, 'refuse-while': refuseWhile, 'hold-while': holdWhile } = values;
+  const { grpc, http, out, 'refuse-while': refuseWhile, 'hold-while': holdWhile, key, cert } = values;
   if (out === undefined) throw new Error('--out FILE is missing');
   const asText = (_key: string, value: unknown) => (typeof value === 'bigint' ? value.toString() : value);
   const sink = await startOtlpSink({
@@ -227,6 +229,9 @@ async function main(): Promise<void> {
     beforeAnswer: async () => {
       while (holdWhile !== undefined && existsSync(holdWhile)) await delay(HOLD_POLL_MS);
     },
+    ...(key === undefined || cert === undefined
+      ? {}
+      : { tls: { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') } }),
     onPoints: (points) => {
       appendFileSync(out, points.map((point) => `${JSON.stringify(point, asText)}\n`).join(''));
       sink.points.length = 0;

@@ -13,8 +13,8 @@ export interface LogEntry {
 
 export interface RecordingHost extends Host {
   readonly log: LogEntry[];
-  /** The value of a self-metric of this component; undefined when it was never set. */
-  metric(name: string): number | undefined;
+  /** The value of a self-metric, with these labels as they are written or any; undefined when it was never set. */
+  metric(name: string, labels?: string): number | undefined;
   /** Every self-metric, as it is scraped. */
   text(): string;
 }
@@ -43,8 +43,8 @@ export function createRecordingHost(id: string, clock: Clock = systemClock): Rec
     build: { command: 'weir', version: '0.1.0' },
     log,
     text: () => metrics.text(),
-    metric(name) {
-      const line = metrics.text().match(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'm'));
+    metric(name, labels = '.*') {
+      const line = metrics.text().match(new RegExp(`^${name}(?:\\{${labels}\\})? (\\S+)$`, 'm'));
       return line?.[1] === undefined ? undefined : Number(line[1]);
     },
   };

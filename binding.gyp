@@ -5,6 +5,7 @@
       "sources": [
         "native/addon.cc",
         "native/clsact_hooks.cc",
+        "native/conntrack.cc",
         "native/device_table.cc",
         "native/device_take_over.cc",
         "native/flow_reader.cc",
@@ -29,7 +30,8 @@
         "native/sign_of_life.cc",
         "native/socket_hooks.cc",
         "native/tcx_hooks.cc",
-        "native/traffic_control.cc"
+        "native/traffic_control.cc",
+        "native/true_ends.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS"],

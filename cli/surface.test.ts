@@ -79,6 +79,7 @@ ${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, d
     listen_interfaces: 'watch',
     listen_poll_period: '10s',
     netns: 'host',
+    nat: 'conntrack',
     agent_ip: '',
     agent_ip_iface: 'external',
     agent_ip_type: 'any',

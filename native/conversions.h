@@ -65,6 +65,11 @@ inline Columns columns_of(const Napi::Object &columns)
 	    .guessed = elements_of<uint8_t>(columns, "guessed"),
 	    .bytes = elements_of<double>(columns, "bytes"),
 	    .packets = elements_of<double>(columns, "packets"),
+	    .nat_row = elements_of<uint32_t>(columns, "natRow"),
+	    .nat_src = elements_of<uint32_t>(columns, "natSrc"),
+	    .nat_dst = elements_of<uint32_t>(columns, "natDst"),
+	    .nat_src_port = elements_of<uint16_t>(columns, "natSrcPort"),
+	    .nat_dst_port = elements_of<uint16_t>(columns, "natDstPort"),
 	};
 }
 
@@ -160,6 +165,19 @@ inline Napi::Object refused_object(Napi::Env env, const Refused &refused)
 	return result;
 }
 
+inline Napi::Object nat_object(Napi::Env env, const NatLookUps &look_ups)
+{
+	Napi::Object object = Napi::Object::New(env);
+	object.Set("translated", static_cast<double>(look_ups.translated));
+	object.Set("untranslated", static_cast<double>(look_ups.untranslated));
+	object.Set("missing", static_cast<double>(look_ups.missing));
+	object.Set("ambiguous", static_cast<double>(look_ups.ambiguous));
+	object.Set("failed", static_cast<double>(look_ups.failed));
+	object.Set("dumps", static_cast<double>(look_ups.dumps));
+	object.Set("errno", look_ups.error);
+	return object;
+}
+
 struct Collection {
 	Window window;
 	std::vector<LedgerEntry> ledger;
@@ -188,10 +206,12 @@ inline Napi::Value collection_object(Napi::Env env, const std::vector<Address> &
 
 	Napi::Object result = Napi::Object::New(env);
 	result.Set("rows", static_cast<double>(window.rows));
+	result.Set("translatedRows", static_cast<double>(window.translated_rows));
 	result.Set("complete", window.complete);
 	result.Set("newEndpoints", addresses);
 	result.Set("sums", sums);
 	result.Set("ledger", ledger);
+	result.Set("natLookUps", nat_object(env, window.nat_look_ups));
 	result.Set("slots", window.slots);
 	result.Set("usedSlots", window.used_slots);
 	result.Set("overflowFlows", static_cast<double>(window.overflow_flows));

@@ -28,6 +28,14 @@ export interface FlowColumns {
   /** Since the last committed collect. */
   readonly bytes: Float64Array;
   readonly packets: Float64Array;
+  /** The rows of which `translatedRows` are written, in rising order; the others below have an element for each. */
+  readonly natRow: Uint32Array;
+  /** Code of the endpoint that the packets show instead of the true one; 0xffffffff: they show the true one. */
+  readonly natSrc: Uint32Array;
+  readonly natDst: Uint32Array;
+  /** What the packets show as ports. */
+  readonly natSrcPort: Uint16Array;
+  readonly natDstPort: Uint16Array;
 }
 
 /** Entries of each overflow map in the BPF object: rows beyond the slots. */
@@ -47,6 +55,11 @@ const COLUMN_KINDS = {
   guessed: Uint8Array,
   bytes: Float64Array,
   packets: Float64Array,
+  natRow: Uint32Array,
+  natSrc: Uint32Array,
+  natDst: Uint32Array,
+  natSrcPort: Uint16Array,
+  natDstPort: Uint16Array,
 } as const;
 
 /** Empty arrays for `collect`, with room for this many rows. */
@@ -65,6 +78,11 @@ export function flowColumns(capacity: number): FlowColumns {
     guessed: new Uint8Array(capacity),
     bytes: new Float64Array(capacity),
     packets: new Float64Array(capacity),
+    natRow: new Uint32Array(capacity),
+    natSrc: new Uint32Array(capacity),
+    natDst: new Uint32Array(capacity),
+    natSrcPort: new Uint16Array(capacity),
+    natDstPort: new Uint16Array(capacity),
   };
 }
 

@@ -8,30 +8,17 @@ namespace weir
 {
 
 FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, uint32_t idle_windows,
-		       NodeSockets sockets, bool guess_ports, Progress *progress)
+		       NodeSockets sockets, bool guess_ports, std::shared_ptr<Conntrack> conntrack, Progress *progress)
     : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots), idle_windows_(idle_windows),
       control_(object.map_descriptor(".data.control"), 1, ".data.control"),
       overflow_(object.map_descriptor("overflow_0"), object.map_descriptor("overflow_1")),
       openings_(object.map_descriptor("flow_cold"), first_mask),
-      identifier_(openings_, Roles(openings_, std::move(sockets), guess_ports)), progress_(progress)
+      identifier_(openings_, TrueEnds(std::move(conntrack)), Roles(openings_, std::move(sockets), guess_ports)),
+      progress_(progress)
 {
 	follow_mask();
 	if (progress_)
 		take_over();
-}
-
-// Goes on where another process was killed. Its slots that were being given back are given back here.
-void FlowReader::take_over()
-{
-	for (uint32_t index = 0; index < slots_.size(); index++) {
-		if (__atomic_load_n(&slots_[index].state, __ATOMIC_ACQUIRE) == SLOT_EMPTIED) {
-			give_back(index);
-			continue;
-		}
-		known_[index].bytes = progress_->slot(index).bytes;
-		known_[index].packets = progress_->slot(index).packets;
-	}
-	overflow_committed_ = progress_->overflow_is_committed(Overflow::unused(*control_.operator->()));
 }
 
 // Maps as many slots as the program uses by now; the mask never shrinks. There is a Known for each mapped slot, also
@@ -145,7 +132,8 @@ void FlowReader::scan(const Columns &columns, Window &window)
 		}
 		const flow_amount total = {.bytes = bytes, .packets = packets};
 		if (known.endpoint_epoch == 0)
-			new_flows_.push_back({.key = slot.key, .slot = index, .total = total});
+			new_flows_.push_back(
+			    {.key = slot.key, .slot = index, .total = total, .identity = known.identity});
 		else
 			add_row(columns, window, index, total);
 	}
@@ -155,35 +143,22 @@ void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index,
 {
 	Known &known = known_[index];
 	const flow_key &key = slots_[index].key;
+	Translation *translation = known.translated ? translations_.at(index).get() : nullptr;
 	if (known.endpoint_epoch != endpoint_epoch_) {
-		known.src = interner_.code(key.src);
-		known.dst = interner_.code(key.dst);
+		const Codes codes = codes_of(key, translation);
+		known.src = codes.src;
+		known.dst = codes.dst;
 		known.endpoint_epoch = endpoint_epoch_;
 	}
 	window.add(columns, key,
 		   {.src = known.src,
 		    .dst = known.dst,
 		    .identity = known.identity,
-		    .amount = {.bytes = total.bytes - known.bytes, .packets = total.packets - known.packets}});
+		    .amount = {.bytes = total.bytes - known.bytes, .packets = total.packets - known.packets},
+		    .translation = translation});
 	pending_.push_back({.index = index, .total = total});
 	if (progress_)
 		progress_->stage_slot(index, total);
-}
-
-// All or nothing, since the map is emptied as a whole when they are committed.
-void FlowReader::take_overflow(const std::vector<OverflowFlow> &flows, const Columns &columns, Window &window)
-{
-	if (flows.empty())
-		return;
-	if (window.rows + new_flows_.size() + flows.size() > columns.capacity) {
-		window.complete = false;
-		return;
-	}
-	for (const OverflowFlow &flow : flows)
-		new_flows_.push_back({.key = flow.key, .slot = no_slot, .total = flow.amount});
-	overflow_written_ = true;
-	if (progress_)
-		progress_->stage_overflow(Overflow::unused(*control_.operator->()));
 }
 
 void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window)
@@ -192,22 +167,46 @@ void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnCo
 		correct_identities(columns);
 	if (const auto &failure = identifier_.roles().sockets_failure())
 		window.sockets_failure = failure->what();
-	for (const NewFlow &flow : new_flows_) {
+	window.nat_look_ups = identifier_.true_ends().look_ups();
+	for (NewFlow &flow : new_flows_) {
 		if (flow.slot != no_slot) {
-			// A read that failed may have left one.
-			identifier_.roles().release(known_[flow.slot].identity);
-			identifier_.roles().keep(flow.identity);
-			known_[flow.slot].identity = flow.identity;
+			learn(flow);
 			add_row(columns, window, flow.slot, flow.total);
+			if (flow.identity.asks_again())
+				known_[flow.slot].endpoint_epoch = 0;
 			continue;
 		}
+		const Codes codes = codes_of(flow.key, flow.translation.get());
 		window.add(columns, flow.key,
-			   {.src = interner_.code(flow.key.src),
-			    .dst = interner_.code(flow.key.dst),
+			   {.src = codes.src,
+			    .dst = codes.dst,
 			    .identity = flow.identity,
-			    .amount = flow.total});
+			    .amount = flow.total,
+			    .translation = flow.translation.get()});
 	}
 	new_flows_.clear();
+}
+
+void FlowReader::learn(NewFlow &flow)
+{
+	Known &known = known_[flow.slot];
+	// It may have one: of a read that failed, or of a time when its true ends were not known.
+	identifier_.roles().keep(flow.identity);
+	identifier_.roles().release(known.identity);
+	known.identity = flow.identity;
+	known.translated = flow.translation != nullptr;
+	if (known.translated)
+		translations_[flow.slot] = std::move(flow.translation);
+}
+
+// The true ends, where they are known; what the packets show gets its codes as well.
+FlowReader::Codes FlowReader::codes_of(const flow_key &key, Translation *translation)
+{
+	if (translation == nullptr)
+		return {.src = interner_.code(key.src), .dst = interner_.code(key.dst)};
+	translation->wire_src = interner_.code(key.src);
+	translation->wire_dst = interner_.code(key.dst);
+	return {.src = interner_.code(translation->ends.src), .dst = interner_.code(translation->ends.dst)};
 }
 
 // Of all that is known, and of the rows that were written before the new flows were looked at: one for each pending

@@ -7,7 +7,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "../bpf/flow.h"
@@ -18,6 +20,7 @@
 #include "openings.h"
 #include "overflow.h"
 #include "progress.h"
+#include "true_ends.h"
 #include "window.h"
 
 namespace weir
@@ -32,8 +35,9 @@ class FlowReader
 {
       public:
 	// `progress` is of tables that outlive the process, else null. first_mask: of the table before it grew.
+	// conntrack: none where packets are taken to show the true ends.
 	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, uint32_t idle_windows,
-		   NodeSockets sockets, bool guess_ports, Progress *progress);
+		   NodeSockets sockets, bool guess_ports, std::shared_ptr<Conntrack> conntrack, Progress *progress);
 
 	// own: the connections of this process, to be left out. After a Failure there is nothing to commit, and the
 	// next collect has all of it.
@@ -55,8 +59,13 @@ class FlowReader
 		uint64_t packets;
 		uint32_t src;
 		uint32_t dst;
-		uint32_t endpoint_epoch; // of src and dst; 0: the flow is new
+		uint32_t endpoint_epoch; // of src, dst and the translation; 0: new, or to be asked about again
 		Identity identity;
+		bool translated;
+	};
+	// Of endpoints.
+	struct Codes {
+		uint32_t src, dst;
 	};
 	struct Pending {
 		uint32_t index;
@@ -71,7 +80,9 @@ class FlowReader
 	void add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total);
 	void take_overflow(const std::vector<OverflowFlow> &flows, const Columns &columns, Window &window);
 	void add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window);
+	void learn(NewFlow &flow);
 	void correct_identities(const Columns &columns);
+	Codes codes_of(const flow_key &key, Translation *translation);
 	bool crowded() const;
 	uint32_t idle_limit() const;
 	bool may_free(uint32_t index);
@@ -91,6 +102,7 @@ class FlowReader
 	Interner interner_;
 	uint32_t endpoint_epoch_ = 1;
 	std::vector<Known> known_;
+	std::unordered_map<uint32_t, std::unique_ptr<Translation>> translations_; // by slot
 	std::vector<Pending> pending_;
 	std::vector<NewFlow> new_flows_;
 	std::vector<uint32_t> idle_;

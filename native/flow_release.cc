@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The other half of FlowReader: what was handed out is forgotten, and slots that have been idle are given back.
+// The other half of FlowReader: what was handed out is forgotten, slots that have been idle are given back, and a table
+// is taken over as another process left it.
 #include "flow_reader.h"
 
 #include <utility>
@@ -17,6 +18,20 @@ namespace
 constexpr uint32_t open_connection_factor = 120;
 
 } // namespace
+
+// Goes on where another process was killed. Its slots that were being given back are given back here.
+void FlowReader::take_over()
+{
+	for (uint32_t index = 0; index < slots_.size(); index++) {
+		if (__atomic_load_n(&slots_[index].state, __ATOMIC_ACQUIRE) == SLOT_EMPTIED) {
+			give_back(index);
+			continue;
+		}
+		known_[index].bytes = progress_->slot(index).bytes;
+		known_[index].packets = progress_->slot(index).packets;
+	}
+	overflow_committed_ = progress_->overflow_is_committed(Overflow::unused(*control_.operator->()));
+}
 
 size_t FlowReader::commit(uint64_t window_end_ns)
 {
@@ -79,6 +94,8 @@ bool FlowReader::free_slot(uint32_t index)
 	if (load_counter(slot.bytes) != known_[index].bytes || load_counter(slot.packets) != known_[index].packets)
 		return false;
 	identifier_.roles().release(known_[index].identity);
+	if (known_[index].translated)
+		translations_.erase(index);
 	__atomic_store_n(&slot.state, SLOT_EMPTIED, __ATOMIC_RELEASE);
 	give_back(index);
 	return true;
@@ -95,6 +112,22 @@ void FlowReader::give_back(uint32_t index)
 	__atomic_store_n(&slot.state, SLOT_FREE, __ATOMIC_RELEASE);
 	// Last: a kill in between leaves the number too large by one, which costs nothing; never too small.
 	__atomic_sub_fetch(&control_->used, 1, __ATOMIC_RELAXED);
+}
+
+// All or nothing, since the map is emptied as a whole when they are committed.
+void FlowReader::take_overflow(const std::vector<OverflowFlow> &flows, const Columns &columns, Window &window)
+{
+	if (flows.empty())
+		return;
+	if (window.rows + new_flows_.size() + flows.size() > columns.capacity) {
+		window.complete = false;
+		return;
+	}
+	for (const OverflowFlow &flow : flows)
+		new_flows_.push_back({.key = flow.key, .slot = no_slot, .total = flow.amount});
+	overflow_written_ = true;
+	if (progress_)
+		progress_->stage_overflow(Overflow::unused(*control_.operator->()));
 }
 
 // Flows that are committed and still in the map would be read again.

@@ -13,21 +13,38 @@ bool Identifier::identify(const MapView<flow_slot> &slots, const std::optional<O
 		for (NewFlow &flow : flows)
 			find_own(slots, *own, flow);
 	std::erase_if(flows, [](const NewFlow &flow) { return flow.is_early; });
+	// Who its client is goes by the true ends: on the wire the two directions may show different ones.
+	true_ends_.find(flows);
+	if (own)
+		for (NewFlow &flow : flows)
+			find_own_translated(slots, *own, flow);
 	return roles_.decide(slots, flows);
 }
 
 // Nothing is kept of a flow without a slot: it goes by its ends.
+std::optional<flow_cold> Identifier::cold_of(const MapView<flow_slot> &slots, const NewFlow &flow)
+{
+	if (flow.slot == no_slot)
+		return std::nullopt;
+	return openings_.cold_of(slots, flow.slot);
+}
+
 void Identifier::find_own(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow)
 {
 	if (flow.key.transport != IPPROTO_TCP)
 		return;
-	std::optional<flow_cold> cold;
-	if (flow.slot != no_slot)
-		cold = openings_.cold_of(slots, flow.slot);
+	const std::optional<flow_cold> cold = cold_of(slots, flow);
 	if (own.contain(flow.key, cold))
 		flow.identity.disposition = LEFT_OUT_SELF;
 	else
 		flow.is_early = cold && own.may_miss(cold->first_ns);
+}
+
+// This process knows the address that it dialled, such as a Service's, and not what the packets show.
+void Identifier::find_own_translated(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow)
+{
+	if (flow.key.transport == IPPROTO_TCP && flow.dialled && own.contain(*flow.dialled, cold_of(slots, flow)))
+		flow.identity.disposition = LEFT_OUT_SELF;
 }
 
 } // namespace weir

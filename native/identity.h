@@ -4,6 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "../bpf/flow.h"
@@ -11,6 +14,8 @@
 #include "openings.h"
 #include "own_connections.h"
 #include "roles.h"
+#include "translation.h"
+#include "true_ends.h"
 
 namespace weir
 {
@@ -21,9 +26,19 @@ enum disposition : uint8_t { LEAVES, LEFT_OUT_SELF, LEFT_OUT_TUNNEL };
 struct Identity {
 	weir::initiator initiator = INITIATOR_UNKNOWN;
 	weir::disposition disposition = LEAVES;
-	bool guessed = false;	      // the initiator, by the ports
-	bool source_is_lower = false; // of the connection's two ends
-	uint32_t connection = 0;      // as Conversations numbers them; 0: none
+	bool guessed : 1 = false;	  // the initiator, by the ports
+	bool source_is_lower : 1 = false; // of the connection's two ends
+	uint8_t asked_in_vain : 2 = 0;	  // times that conntrack had no answer
+	uint32_t connection = 0;	  // as Conversations numbers them; 0: none
+
+	// The entry may come after the packet, as a first packet's does.
+	bool asks_again() const
+	{
+		return asked_in_vain > 0 && asked_in_vain < most_questions;
+	}
+
+      private:
+	static constexpr uint8_t most_questions = 3;
 };
 
 // A flow of the overflow map has no slot.
@@ -32,30 +47,48 @@ constexpr uint32_t no_slot = UINT32_MAX;
 struct NewFlow {
 	flow_key key;
 	uint32_t slot;
-	flow_amount total; // since the slot was opened
-	Identity identity = {};
+	flow_amount total;				    // since the slot was opened
+	Identity identity = {};				    // what was known when it was asked about before
+	std::unique_ptr<Translation> translation = nullptr; // none: its packets show the true ends
+	std::optional<flow_key> dialled = std::nullopt;	    // what the client of a translated connection wanted
+	initiator told = INITIATOR_UNKNOWN;		    // by conntrack
 	bool is_early = false; // nobody can tell yet what it is: it stays in the table until the next read
+
+	const flow_key &true_ends() const
+	{
+		return translation ? translation->ends : key;
+	}
 };
 
 class Identifier
 {
       public:
-	Identifier(Openings &openings, Roles roles) : openings_(openings), roles_(std::move(roles)) {}
+	Identifier(Openings &openings, TrueEnds true_ends, Roles roles)
+	    : openings_(openings), true_ends_(std::move(true_ends)), roles_(std::move(roles))
+	{
+	}
 
 	// own: undefined where the agent's own connections leave as any other.
 	// Returns whether flows that are not new have another identity now: roles().follow() tells.
 	bool identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own,
 		      std::vector<NewFlow> &flows);
 
+	const TrueEnds &true_ends() const
+	{
+		return true_ends_;
+	}
 	Roles &roles()
 	{
 		return roles_;
 	}
 
       private:
+	std::optional<flow_cold> cold_of(const MapView<flow_slot> &slots, const NewFlow &flow);
+	void find_own_translated(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow);
 	void find_own(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow);
 
 	Openings &openings_;
+	TrueEnds true_ends_;
 	Roles roles_;
 };
 

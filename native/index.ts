@@ -17,7 +17,7 @@ import { nativeError, needCapabilities } from './native-error.ts';
 import { encodeOwnConnections } from './own-connections.ts';
 import { type InterfaceWatch, throttle } from './throttle.ts';
 
-export type { PacketSource } from './capabilities.ts';
+export { hasCapability, type PacketSource } from './capabilities.ts';
 export { type FlowColumns, flowColumns } from './flow-columns.ts';
 export { MAX_NAMED_INDEX } from './list-interfaces.ts';
 export { needForOption } from './native-error.ts';
@@ -82,6 +82,11 @@ export interface KernelTableOptions {
   readonly guessPorts?: boolean;
   /** Lists the connections of this process that are left out; asked at each collect. Absent: none are. */
   readonly ownConnections?: () => readonly OwnConnection[];
+  /**
+   * Rows of connections whose addresses this node translates have their true ends, as conntrack of the calling thread's
+   * network namespace knows them. Wants CAP_NET_ADMIN. Default false: the ends that packets show.
+   */
+  readonly trueEnds?: boolean;
   /** BPF object file; tests load one with a packet generator. */
   readonly objectPath?: string;
 }
@@ -149,9 +154,26 @@ export interface CollectedSum extends Amount {
   readonly leftOut?: LeftOut;
 }
 
+/** What became of the flows that one collect asked conntrack about: the new ones, and some whose answer was missing. */
+export interface NatLookUps {
+  readonly translated: number;
+  readonly untranslated: number;
+  /** Conntrack does not have them (yet): asked about again twice. */
+  readonly missing: number;
+  /** Several connections with different ends look like the flow, as echoes through a masquerade may. */
+  readonly ambiguous: number;
+  readonly failed: number;
+  /** Lists of connections that were read, in place of look-ups. */
+  readonly dumps: number;
+  /** Of what failed; 0 for none. */
+  readonly errno: number;
+}
+
 export interface Collected {
   /** Rows written. */
   readonly rows: number;
+  /** How many of them are in `natRow`. */
+  readonly translatedRows: number;
   /** False when the arrays were too small: the rest keeps counting and comes with the next collect. */
   readonly complete: boolean;
   /** 16 bytes an address, IPv4 as ::ffff:a.b.c.d: endpoints first seen in this collect, in order of their codes. */
@@ -160,6 +182,7 @@ export interface Collected {
   readonly sums: readonly CollectedSum[];
   /** Of every attached interface; of those that were, what is not as in the collect before. */
   readonly ledger: readonly LedgerRow[];
+  readonly natLookUps: NatLookUps;
   readonly slots: number;
   readonly usedSlots: number;
   readonly maxSlots: number;
@@ -231,6 +254,7 @@ interface Addon {
     trafficControl: 'auto' | 'tcx' | 'tc';
     pin?: PinPlace;
     guessPorts: boolean;
+    trueEnds: boolean;
   }): Promise<AddonTable>;
   listInterfaces(namespace?: NetworkNamespace): (NetworkInterface & { readonly lowerNamespace: number })[];
   namespaceIds(others: readonly NetworkNamespace[], namespace?: NetworkNamespace): number[];
@@ -364,6 +388,7 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
       idleWindows,
       source,
       guessPorts: options.guessPorts ?? false,
+      trueEnds: options.trueEnds ?? false,
       ...(options.pin === undefined ? {} : { pin: pinned(options.pin, { ...constants, initialSlots }) }),
     });
     return kernelTable(table, maxSlots, source, options.ownConnections);

@@ -89,12 +89,14 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	const std::optional<PinOptions> pin = pin_options_of(options);
 	// Made here, since a socket is of the network namespace of the thread that makes it.
 	const auto sockets = std::make_shared<NodeSockets>();
+	const auto conntrack =
+	    options.Get("trueEnds").As<Napi::Boolean>() ? std::make_shared<Conntrack>() : std::shared_ptr<Conntrack>();
 	return Work<std::shared_ptr<Loaded>>::start(
 	    info.Env(), options,
-	    [load, read, traffic_control, sockets, pin,
+	    [load, read, traffic_control, sockets, conntrack, pin,
 	     namespace_object = options.Get("namespaceObjectPath").As<Napi::String>().Utf8Value()] {
 		    return std::make_shared<Loaded>(load, read, namespace_object, traffic_control, std::move(*sockets),
-						    pin);
+						    conntrack, pin);
 	    },
 	    [](Napi::Env env, std::shared_ptr<Loaded> &loaded) -> Napi::Value {
 		    return constructor_of(env).New({Napi::External<std::shared_ptr<Loaded>>::New(env, &loaded)});

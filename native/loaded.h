@@ -33,7 +33,8 @@ class Loaded
 {
       public:
 	Loaded(const LoadOptions &options, const ReadOptions &read, std::string namespace_object,
-	       TrafficControl traffic_control, NodeSockets sockets, const std::optional<PinOptions> &pin);
+	       TrafficControl traffic_control, NodeSockets sockets, std::shared_ptr<Conntrack> conntrack,
+	       const std::optional<PinOptions> &pin);
 	// `ifindex` with the base of the namespace, here and below. Returns what sees packets first.
 	std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction,
 					bool frames_start_at_ip, const std::optional<NetworkNamespace> &place);

@@ -116,7 +116,7 @@ void Roles::settle(Conversation &connection, bool is_new, Verdict verdict)
 // What the flow says by itself; the rest waits until all flows were seen.
 void Roles::gather(const MapView<flow_slot> &slots, NewFlow &flow)
 {
-	const flow_key &key = flow.key;
+	const flow_key &key = flow.true_ends();
 	Identity &identity = flow.identity;
 	if (key.transport == IPPROTO_ICMP || key.transport == IPPROTO_ICMPV6)
 		identity.initiator = initiator_of_icmp(key);
@@ -131,6 +131,8 @@ void Roles::gather(const MapView<flow_slot> &slots, NewFlow &flow)
 		if (initiator != INITIATOR_UNKNOWN)
 			settle(connection, place.is_new, verdict_of(initiator, identity.source_is_lower, HANDSHAKE));
 	}
+	if (flow.told != INITIATOR_UNKNOWN && connection.verdict.evidence < OBSERVED)
+		settle(connection, place.is_new, verdict_of(flow.told, identity.source_is_lower, OBSERVED));
 	if (connection.verdict.evidence >= OBSERVED)
 		return;
 	const bool has_time = flow.slot != no_slot && is_datagram(key.transport);

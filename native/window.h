@@ -12,6 +12,7 @@
 
 #include "../bpf/flow.h"
 #include "identity.h"
+#include "true_ends.h"
 
 namespace weir
 {
@@ -25,13 +26,20 @@ struct Columns {
 	uint16_t *iface;
 	uint8_t *initiator, *guessed;
 	double *bytes, *packets;
+	// One element a translated row: which it is, and what its packets show where that is not a true end.
+	uint32_t *nat_row, *nat_src, *nat_dst;
+	uint16_t *nat_src_port, *nat_dst_port;
 };
+
+// In nat_src and nat_dst: that end is not translated.
+constexpr uint32_t no_endpoint = UINT32_MAX;
 
 // What a row has beside its key.
 struct Row {
 	uint32_t src, dst; // codes of endpoints
 	Identity identity;
 	flow_amount amount;
+	const Translation *translation; // none: the key has the true ends
 };
 
 // Where a sum belongs.
@@ -52,6 +60,7 @@ struct PlaceHash {
 
 struct Window {
 	size_t rows = 0;
+	size_t translated_rows = 0;
 	bool complete = true;
 	size_t first_new_endpoint = 0;
 	std::unordered_map<Place, flow_amount, PlaceHash> sums;
@@ -60,6 +69,7 @@ struct Window {
 	size_t overflow_flows = 0;
 	uint64_t scan_ns = 0;
 	std::string sockets_failure; // why the sockets of this node are not known; empty: they are
+	NatLookUps nat_look_ups;
 
 	// There must be room for it. What is left out is in the sums alone.
 	void add(const Columns &columns, const flow_key &key, const Row &row)
@@ -82,6 +92,22 @@ struct Window {
 		columns.guessed[at] = row.identity.guessed;
 		columns.bytes[at] = static_cast<double>(row.amount.bytes);
 		columns.packets[at] = static_cast<double>(row.amount.packets);
+		if (row.translation) [[unlikely]]
+			add_translation(columns, at, key, *row.translation);
+	}
+
+      private:
+	__attribute__((noinline)) void add_translation(const Columns &columns, size_t row, const flow_key &key,
+						       const Translation &translation)
+	{
+		columns.src_port[row] = be16toh(translation.ends.src_port);
+		columns.dst_port[row] = be16toh(translation.ends.dst_port);
+		const size_t at = translated_rows++;
+		columns.nat_row[at] = static_cast<uint32_t>(row);
+		columns.nat_src[at] = translation.src_differs ? translation.wire_src : no_endpoint;
+		columns.nat_dst[at] = translation.dst_differs ? translation.wire_dst : no_endpoint;
+		columns.nat_src_port[at] = be16toh(key.src_port);
+		columns.nat_dst_port[at] = be16toh(key.dst_port);
 	}
 };
 

@@ -32,6 +32,8 @@ const TEST_PACKAGES = {
   ethtool: 'ethtool',
   bpftool: 'bpftool',
   'iputils-ping': 'ping',
+  // A node module has a command of that name, too.
+  nftables: '/usr/sbin/nft',
   'clang-format': 'clang-format',
 };
 const KERNEL_PACKAGES = {

@@ -32,6 +32,7 @@ const boots: readonly Boot[] = [
     tests: [
       'native/exactness.test.ts',
       'native/sources.test.ts',
+      'native/true-ends.test.ts',
       'test/packets/malformed.test.ts',
       'test/e2e/count-once.test.ts',
       'test/e2e/tun.test.ts',

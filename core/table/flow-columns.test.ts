@@ -1,4 +1,5 @@
 import test from 'ava';
+import { ABSENT } from './dictionary.ts';
 import { EndpointDimension } from './dimension.ts';
 import { createFlowTables, type FlowTableInput, flowAttributes, type RawFlows } from './flow-columns.ts';
 import { allAttributes } from './metrics-of-flows.ts';
@@ -64,9 +65,34 @@ test('a row has its addresses, ports, transport, role, interface and the agent',
       ['iface', 'eth0'],
       ['iface.direction', 'egress'],
       ['beyla.ip', '192.0.2.1'],
+      ['src.nat.address', undefined],
+      ['dst.nat.address', undefined],
+      ['src.nat.port', undefined],
+      ['dst.nat.port', undefined],
     ],
   );
   t.deepEqual(allAttributes(table), flowAttributes);
+});
+
+test('what packets show instead of a true end stands beside it, where they do', (t) => {
+  const input = inputOf([
+    [0, 1, 40000, 8080, 6, 0, 2, 1],
+    [0, 1, 40000, 8080, 6, 0, 2, 1],
+    [1, 0, 0, 0, 1, 0, 2, 0],
+  ]);
+  const of = {
+    natRow: Uint32Array.of(1, 2),
+    natSrc: Uint32Array.of(ABSENT, 0),
+    natDst: Uint32Array.of(0, ABSENT),
+    natSrcPort: Uint16Array.of(40000, 0),
+    natDstPort: Uint16Array.of(80, 0),
+  };
+  const table = createFlowTables()({ ...input, translations: { count: 2, of } });
+  t.deepEqual(valuesOf(table, 'src.nat.address'), [undefined, undefined, '10.0.0.1']);
+  t.deepEqual(valuesOf(table, 'dst.nat.address'), [undefined, '10.0.0.1', undefined]);
+  t.deepEqual(valuesOf(table, 'src.nat.port'), [undefined, undefined, undefined]);
+  t.deepEqual(valuesOf(table, 'dst.nat.port'), [undefined, 80, undefined]);
+  t.deepEqual(valuesOf(table, 'dst.port'), [8080, 8080, undefined]);
 });
 
 test('the initiator tells the direction and which port is whose', (t) => {

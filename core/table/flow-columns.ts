@@ -3,7 +3,15 @@
  * the others are computed when first read, so an attribute that nobody selects costs nothing.
  */
 
-import { ABSENT, type AttributeColumn, type CodeArray, lazyColumn, listDictionary, numbers } from './dictionary.ts';
+import {
+  ABSENT,
+  type AttributeColumn,
+  type CodeArray,
+  type Dictionary,
+  lazyColumn,
+  listDictionary,
+  numbers,
+} from './dictionary.ts';
 import type { EndpointDimension } from './dimension.ts';
 import type { FlowTable } from './flow-table.ts';
 import { hasPorts, protocols } from './protocols.ts';
@@ -31,9 +39,22 @@ export interface RawFlows {
   readonly packets: Float64Array;
 }
 
+/** At least `count` elements each. */
+export interface RawTranslations {
+  /** Rows whose packets show other ends than the true ones. */
+  readonly natRow: Uint32Array;
+  /** Codes of the dimension: what the packets show; ABSENT where that is the true end. */
+  readonly natSrc: Uint32Array;
+  readonly natDst: Uint32Array;
+  readonly natSrcPort: Uint16Array;
+  readonly natDstPort: Uint16Array;
+}
+
 export interface FlowTableInput
   extends Pick<FlowTable, 'rows' | 'window' | 'resource' | 'scope' | 'metricNames' | 'features' | 'everyInterface'> {
   readonly flows: RawFlows;
+  /** Absent: all packets show the true ends. */
+  readonly translations?: { readonly count: number; readonly of: RawTranslations };
   readonly endpoints: EndpointDimension;
   /** By the lower 16 bits of the interface index. */
   readonly interfaceNames: ReadonlyMap<number, string>;
@@ -58,6 +79,10 @@ export const flowAttributes = [
   'iface',
   'iface.direction',
   'beyla.ip',
+  'src.nat.address',
+  'dst.nat.address',
+  'src.nat.port',
+  'dst.nat.port',
 ] as const;
 
 const roles = listDictionary(['unknown', 'request', 'response']);
@@ -75,7 +100,8 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
   const interfaces = new ValueList();
   const agents = new ValueList();
 
-  return ({ flows, endpoints, interfaceNames, agentAddress, ...table }) => {
+  return (input) => {
+    const { flows, translations: _, endpoints, interfaceNames, agentAddress, ...table } = input;
     const { rows } = table;
     const view = (codes: CodeArray) => codes.subarray(0, rows);
     const src = view(flows.src);
@@ -104,6 +130,7 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
       ),
       { attribute: 'iface.direction', rows: view(flows.direction), dictionary: ifaceDirections },
       lazyColumn({ attribute: 'beyla.ip', dictionary: agents }, () => new Uint32Array(rows).fill(agent)),
+      ...wireColumns(input, endpoints.addresses),
     ];
     return {
       kind: 'flows',
@@ -135,6 +162,30 @@ function portsByRole(flows: RawFlows, rows: number, asSource: number, asDestinat
     else if (flows.initiator[row] === asDestination) codes[row] = flows.dstPort[row]!;
   }
   return codes;
+}
+
+/** What the packets show in place of a true end; the port also where it is the same. */
+function wireColumns(
+  { flows, rows, translations }: Pick<FlowTableInput, 'flows' | 'rows' | 'translations'>,
+  addresses: Dictionary,
+): readonly AttributeColumn[] {
+  const scatter = (end: 'natSrc' | 'natDst', port?: 'natSrcPort' | 'natDstPort') => {
+    const codes = new Uint32Array(rows).fill(ABSENT);
+    if (translations === undefined) return codes;
+    const { count, of } = translations;
+    for (let at = 0; at < count; at++) {
+      const row = of.natRow[at]!;
+      if (port === undefined) codes[row] = of[end][at]!;
+      else if (of[end][at] !== ABSENT && havePorts(flows, row)) codes[row] = of[port][at]!;
+    }
+    return codes;
+  };
+  return [
+    lazyColumn({ attribute: 'src.nat.address', dictionary: addresses }, () => scatter('natSrc')),
+    lazyColumn({ attribute: 'dst.nat.address', dictionary: addresses }, () => scatter('natDst')),
+    lazyColumn({ attribute: 'src.nat.port', dictionary: numbers }, () => scatter('natSrc', 'natSrcPort')),
+    lazyColumn({ attribute: 'dst.nat.port', dictionary: numbers }, () => scatter('natDst', 'natDstPort')),
+  ];
 }
 
 /** Two interfaces may have had the same name one after the other: the code is the name's, not the index. */

@@ -16,6 +16,7 @@ import type { Coverage } from './coverage.ts';
 import type { InterfaceNames } from './interface-names.ts';
 import type { Attachment } from './interfaces.ts';
 import type { Ledger } from './ledger.ts';
+import { createNatReporter } from './nat.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
 export interface CollectorOptions {
@@ -67,6 +68,7 @@ export function createCollector(options: CollectorOptions): Collector {
   const { table, consumer, ledger, names, coverage, clock, logger, intervalMs, pinned } = options;
   const toFlowTable = createFlowTables();
   const report = createReporter(options);
+  const nat = createNatReporter(options);
   let endpoints = new EndpointDimension();
   /** A failed collect may have handed out endpoints that did not arrive. */
   let endpointsMissing = false;
@@ -114,7 +116,7 @@ export function createCollector(options: CollectorOptions): Collector {
   }
 
   /** Gives the rows to the pipelines, once; after this they must not be collected again. */
-  function handOver(columns: FlowColumns, rows: number): void {
+  function handOver(columns: FlowColumns, { rows, translatedRows }: Collected): void {
     // The wall clock may have been set back: windows still join and never end before they start.
     const nowNs = clock.nowNs();
     const window = { startNs: windowStartNs, endNs: nowNs > windowStartNs ? nowNs : windowStartNs + 1n };
@@ -127,8 +129,9 @@ export function createCollector(options: CollectorOptions): Collector {
       // A copy: the table's columns may be computed when the names have changed.
       const interfaceNames = new Map(names.current);
       const { promise, resolve } = Promise.withResolvers<Settlement>();
-      const flows = toFlowTable({ ...options.origin, interfaceNames, flows: columns, endpoints, rows, window });
-      const filtered = consumer.consume(flows, resolve);
+      const translations = { count: translatedRows, of: columns };
+      const input = { ...options.origin, interfaceNames, flows: columns, endpoints, rows, translations, window };
+      const filtered = consumer.consume(toFlowTable(input), resolve);
       if (filtered !== undefined) ledger.filtered(interfaceSums(columns, filtered));
       if (pinned) onItsWay = promise;
       else taken();
@@ -145,13 +148,14 @@ export function createCollector(options: CollectorOptions): Collector {
       await commit();
       const { columns, collected } = await collect();
       report.collected(collected);
+      nat.collected(collected.natLookUps);
       ledger.collected(collected);
       await coverage.compare();
       if (inherited.length > 0) await coverage.begin(inherited);
       inherited = [];
       // Another receiver may have taken the room in the meantime. Nothing is forgotten: the next collect has it all.
       if (collected.rows > 0 && !consumer.hasRoom()) return 'no_room';
-      handOver(columns, collected.rows);
+      handOver(columns, collected);
       if (collected.complete) names.rowsOut();
       if (!(await arrived(signal))) return 'on_its_way';
       await commit();

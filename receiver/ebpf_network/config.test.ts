@@ -34,6 +34,7 @@ test('an empty block takes every default', (t) => {
   t.deepEqual(rest, {
     source: 'tc',
     pin_path: '',
+    nat: 'conntrack',
     traffic_control_backend: 'auto',
     deduper: 'first_come',
     deduper_fc_ttl: 0,

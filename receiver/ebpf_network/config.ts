@@ -27,6 +27,7 @@ export interface EbpfNetworkConfig {
   readonly deduper: 'first_come' | 'none';
   /** Milliseconds; decides nothing. */
   readonly deduper_fc_ttl: number;
+  readonly nat: 'conntrack' | 'none';
   readonly cache_max_flows: number;
   /** Empty: nothing outlives the agent. */
   readonly pin_path: string;
@@ -172,6 +173,11 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     doc: 'Accepted from Beyla, decides nothing: counting once needs no cache that could forget.',
     format: duration,
     default: '0s',
+  },
+  nat: {
+    doc: 'Which ends a flow names where this host translates addresses: `conntrack`, the client and the server that answers, with what the packets show in `src.nat.address` and the like; `none`, what the packets show.',
+    format: oneOf('conntrack', 'none'),
+    default: 'conntrack',
   },
   cache_max_flows: {
     doc: 'Flows that fit into the kernel table, which starts small and grows to this; rounded up to a power of two.',

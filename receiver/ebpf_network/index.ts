@@ -22,6 +22,7 @@ import { createFollower, type Follower } from './follow.ts';
 import { InterfaceNames } from './interface-names.ts';
 import { nothingLeft, selectInterfaces } from './interfaces.ts';
 import { createLedger, type Ledger } from './ledger.ts';
+import { mayAskConntrack } from './nat.ts';
 import { attachmentsOf, pinPlace, reportRefused, takeOver } from './pins.ts';
 import { agentResource, resourceSources } from './resource.ts';
 import { firstThatAttaches, sayWhatIsCounted } from './source.ts';
@@ -125,6 +126,7 @@ async function startCounting(
     const coverage = createCoverage({ receiver: id, ledger, metrics, logger, readInterfaceBytes });
     const intervalMs = config.cache_active_timeout;
     const pin = pinPlace(config);
+    const trueEnds = mayAskConntrack(config, logger);
     const count = async (packetSource: PacketSource) => {
       const table = await source.openKernelTable({
         source: packetSource,
@@ -132,6 +134,7 @@ async function startCounting(
         maxFlows: config.cache_max_flows,
         guessPorts: config.guess_ports === 'ordinal',
         ...(config.exclude_self ? { ownConnections: source.ownConnections } : {}),
+        trueEnds,
         ...(protocols === undefined ? {} : { protocols }),
         ...(pin === undefined ? {} : { pin }),
       });

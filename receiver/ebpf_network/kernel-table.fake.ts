@@ -1,9 +1,13 @@
-/** For tests: a kernel table in memory with the contract of the real one, a clock moved by hand, a pipeline's end. */
+/**
+ * For tests: a kernel table in memory with the contract of the real one, a clock moved by hand, a pipeline's end.
+ *
+ * long: three small things that every test of the receiver takes together.
+ */
 
 import type { Consumer, Settlement } from '../../core/component/define.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
-import type { Amount, Collected, HookDirection, KernelTable, LedgerRow } from '../../native/index.ts';
+import type { Amount, Collected, HookDirection, KernelTable, LedgerRow, NatLookUps } from '../../native/index.ts';
 
 export interface FakeFlow extends Amount {
   /** Last byte of an address in 10.0.0.0/24. */
@@ -36,6 +40,15 @@ export class FakeKernelTable implements KernelTable {
   readonly failures = new Map<'attach' | 'collect' | 'commit' | 'settle', Error>();
   ledger: LedgerRow[] = [];
   socketsFailure: string | undefined;
+  natLookUps: NatLookUps = {
+    translated: 0,
+    untranslated: 0,
+    missing: 0,
+    ambiguous: 0,
+    failed: 0,
+    dumps: 0,
+    errno: 0,
+  };
   /** Rows that a collect writes at most. */
   rowLimit = Number.POSITIVE_INFINITY;
   /** Runs while a collect is under way. */
@@ -102,10 +115,12 @@ export class FakeKernelTable implements KernelTable {
     this.#call('collect', `${rows.length}`);
     return {
       rows: rows.length,
+      translatedRows: 0,
       complete: taken.length === live.length,
       newEndpoints: Uint8Array.from(this.#endpoints.slice(known).flatMap((last) => [...mapped, 10, 0, 0, last])),
       sums: rows,
       ledger: this.ledger,
+      natLookUps: this.natLookUps,
       slots: 16_384,
       usedSlots: this.#flows.size,
       maxSlots: 262_144,

@@ -114,7 +114,8 @@ export async function startSink(
   const printed = textOf(child, 'stdout');
   await until('the sink listens', () => printed().includes('\n'));
   return {
-    points: () => (existsSync(out) ? readFileSync(out, 'utf8').trimEnd().split('\n').map(pointOf) : []),
+    // Whole lines only: the last one may be half written.
+    points: () => (existsSync(out) ? readFileSync(out, 'utf8').split('\n').slice(0, -1).map(pointOf) : []),
     refuse: () => writeFileSync(refusal, ''),
     accept: () => rmSync(refusal),
     hold: () => writeFileSync(silence, ''),

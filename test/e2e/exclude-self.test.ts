@@ -11,6 +11,7 @@ import {
   createNetworkNamespace,
   joinByVeth,
   type NetworkNamespace,
+  NFT,
   removeNetworkNamespaces,
   type VethEnd,
 } from '../support/network-namespace.ts';
@@ -135,6 +136,35 @@ for (const secure of [false, true]) {
     second.stop();
   });
 }
+
+test.serial('what the agent sends to a Service is left out by what it dialled', async (t) => {
+  const ends = topology();
+  const { agent, uplink, sink } = ends;
+  const service = '10.96.0.20';
+  agent.run('ip', 'route', 'add', service, 'via', sink.ipv4);
+  agent.run(
+    NFT,
+    `table inet translation {
+      chain local { type nat hook output priority -100; ip daddr ${service} tcp dport 80 dnat ip to ${sink.ipv4}:4318; }
+    }`,
+  );
+  const server = await startSink(sink.namespace, { address: sink.ipv4 });
+  const counted = meter(uplink);
+  const running = await startAgent(agent, config({ otlp_http: `{endpoint: 'http://${service}:80', ${retry}}` }));
+  const traffic = ends.startTraffic();
+  await received(server, 20);
+  traffic.kill();
+  const { truth, figures } = await settled(t, agent, counted);
+  t.deepEqual(
+    server.points().filter(({ attributes }) => attributes.transport === 'TCP'),
+    [],
+  );
+  for (const direction of DIRECTIONS) {
+    t.is(figures.get('filtered_bytes_total')?.get(`eth0 ${direction} self`), truth[direction].bytes, direction);
+  }
+  t.is((await running.stop()).code, 0);
+  server.stop();
+});
 
 test.serial('with exclude_self: false the connections of the agent are flows as any other', async (t) => {
   const ends = topology();

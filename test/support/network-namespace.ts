@@ -7,6 +7,9 @@ import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:
 import { existsSync, readdirSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
 
+/** nftables; not found by name, since a node module has a command of that name, too. */
+export const NFT = '/usr/sbin/nft';
+
 const NAME_PREFIX = 'weir-test-';
 const NAMES_FOLDER = '/run/netns';
 /** One /24 of 10.200.0.0/16 for each pair. */

@@ -4,7 +4,7 @@
  */
 
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -13,8 +13,14 @@ import { enterNetworkNamespace } from './native.ts';
 export type PeerOrder = { readonly networkNamespace: string } & (
   | { readonly role: 'tcp-server'; readonly address: string; readonly expectedBytes: number }
   | { readonly role: 'tcp-client'; readonly address: string; readonly port: number; readonly bytes: number }
-  | { readonly role: 'udp-receiver'; readonly address: string }
-  | { readonly role: 'udp-sender'; readonly address: string; readonly port: number; readonly payloadBytes: number }
+  | { readonly role: 'udp-receiver'; readonly address: string; readonly answered: boolean }
+  | {
+      readonly role: 'udp-sender';
+      readonly address: string;
+      readonly port: number;
+      readonly payloadBytes: number;
+      readonly answered: boolean;
+    }
 );
 
 export type PeerMessage =
@@ -40,10 +46,10 @@ switch (order.role) {
     await sendTcp(order.address, order.port, order.bytes);
     break;
   case 'udp-receiver':
-    await receiveUdp(order.address);
+    await receiveUdp(order.address, order.answered);
     break;
   case 'udp-sender':
-    await sendUdp(order.address, order.port, order.payloadBytes);
+    await sendUdp(order.address, order.port, order.payloadBytes, order.answered);
     break;
 }
 
@@ -75,7 +81,7 @@ async function sendTcp(address: string, serverPort: number, bytes: number): Prom
   say({ kind: 'closed' });
 }
 
-async function receiveUdp(address: string): Promise<void> {
+async function receiveUdp(address: string, answered: boolean): Promise<void> {
   const socket = datagramSocket(address);
   // Below zero while datagrams come before the word of how many to expect.
   let expected = 0;
@@ -84,23 +90,37 @@ async function receiveUdp(address: string): Promise<void> {
     if (expected === 0) say({ kind: 'received' });
   };
   port.on('message', ({ datagrams }: { datagrams: number }) => add(datagrams));
-  socket.on('message', () => add(-1));
+  socket.on('message', (datagram, { port: from, address: sender }) => {
+    if (answered) socket.send(datagram, from, sender);
+    add(-1);
+  });
   socket.bind(0, address);
   await once(socket, 'listening');
   say({ kind: 'ready', port: socket.address().port });
 }
 
-async function sendUdp(address: string, serverPort: number, payloadBytes: number): Promise<void> {
+async function sendUdp(address: string, serverPort: number, payloadBytes: number, answered: boolean): Promise<void> {
   const socket = datagramSocket(address);
   socket.connect(serverPort, address);
   await once(socket, 'connect');
   const send = promisify<Uint8Array>(socket.send.bind(socket));
   const payload = new Uint8Array(payloadBytes);
   port.on('message', async ({ datagrams }: { datagrams: number }) => {
+    // One batch at a time is on its way, so these are the answers to it.
+    const answers = answered ? afterMessages(socket, datagrams) : undefined;
     for (let sent = 0; sent < datagrams; sent++) await send(payload);
+    await answers;
     say({ kind: 'sent' });
   });
   say({ kind: 'ready', port: socket.address().port });
+}
+
+async function afterMessages(socket: DatagramSocket, count: number): Promise<void> {
+  let left = count;
+  for await (const _ of on(socket, 'message')) {
+    left -= 1;
+    if (left === 0) return;
+  }
 }
 
 function datagramSocket(address: string): DatagramSocket {

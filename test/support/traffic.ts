@@ -35,6 +35,13 @@ interface Ends {
   readonly client: VethEnd;
   readonly server: VethEnd;
   readonly family: Family;
+  /** Where the client turns to when the server listens at this port of its own address; absent: to just that. */
+  readonly dial?: (serverPort: number) => Dialled;
+}
+
+export interface Dialled {
+  readonly address: string;
+  readonly port: number;
 }
 
 const ETHERNET_HEADER_BYTES = 14;
@@ -55,7 +62,8 @@ const PATIENCE_MS = longerWhenEmulated(60_000);
 const NOTHING: WireAmount = { segments: 0, payloadBytes: 0, wireBytes: 0 };
 
 /** Sends bytes over one TCP connection, from its first to its last segment. */
-export async function tcpTransfer({ client, server, family, bytes }: Ends & { bytes: number }): Promise<Exchange> {
+export async function tcpTransfer(transfer: Ends & { bytes: number }): Promise<Exchange> {
+  const { client, server, family, bytes, dial = atItsAddress(transfer) } = transfer;
   // Selective acknowledgements make headers of any length; without them all but the first have the same.
   for (const { namespace } of [client, server]) namespace.run('sh', '-c', 'echo 0 > /proc/sys/net/ipv4/tcp_sack');
   const clientSegments = segmentCounter(client.namespace);
@@ -65,7 +73,7 @@ export async function tcpTransfer({ client, server, family, bytes }: Ends & { by
   const receiver = startPeer({ ...inside(server), role: 'tcp-server', address, expectedBytes: bytes });
   try {
     const serverPort = await receiver.ready();
-    const sender = startPeer({ ...inside(client), role: 'tcp-client', address, port: serverPort, bytes });
+    const sender = startPeer({ ...inside(client), role: 'tcp-client', ...dial(serverPort), bytes });
     try {
       const clientPort = await sender.ready();
       await receiver.expect('received');
@@ -87,19 +95,16 @@ export async function tcpTransfer({ client, server, family, bytes }: Ends & { by
   }
 }
 
-/** Sends datagrams one way; resolves when all have arrived. */
-export async function udpDatagrams({
-  client,
-  server,
-  family,
-  datagrams,
-  payloadBytes,
-}: Ends & { datagrams: number; payloadBytes: number }): Promise<Exchange> {
-  const address = server[family];
-  const receiver = startPeer({ ...inside(server), role: 'udp-receiver', address });
+/** Sends datagrams; resolves when all have arrived, and with `answered` when each came back as well. */
+export async function udpDatagrams(
+  sent: Ends & { datagrams: number; payloadBytes: number; answered?: boolean },
+): Promise<Exchange> {
+  const { client, server, family, datagrams, payloadBytes, answered = false, dial = atItsAddress(sent) } = sent;
+  const receiver = startPeer({ ...inside(server), role: 'udp-receiver', address: server[family], answered });
   try {
     const serverPort = await receiver.ready();
-    const sender = startPeer({ ...inside(client), role: 'udp-sender', address, port: serverPort, payloadBytes });
+    const order = { ...dial(serverPort), payloadBytes, answered };
+    const sender = startPeer({ ...inside(client), role: 'udp-sender', ...order });
     try {
       const clientPort = await sender.ready();
       for (let left = datagrams; left > 0; left -= UDP_BATCH) {
@@ -109,7 +114,7 @@ export async function udpDatagrams({
         await Promise.all([sender.expect('sent'), receiver.expect('received')]);
       }
       const request = amount(family, datagrams, UDP_HEADER_BYTES, datagrams * payloadBytes);
-      return { clientPort, serverPort, request, response: NOTHING };
+      return { clientPort, serverPort, request, response: answered ? request : NOTHING };
     } finally {
       await sender.stop();
     }
@@ -131,6 +136,10 @@ export function icmpEchoes({
   if (!said.includes(` ${echoes} received`)) throw new Error(`not every echo was answered:\n${said}`);
   const each = amount(family, echoes, ICMP_ECHO_HEADER_BYTES, echoes * payloadBytes);
   return { clientPort: 0, serverPort: 0, request: each, response: each };
+}
+
+function atItsAddress({ server, family }: Ends): (serverPort: number) => Dialled {
+  return (port) => ({ address: server[family], port });
 }
 
 function amount(family: Family, segments: number, transportHeaderBytes: number, payloadBytes: number): WireAmount {

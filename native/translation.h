@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What address translation did to a flow.
+#pragma once
+
+#include <cstdint>
+
+#include "../bpf/flow.h"
+
+namespace weir
+{
+
+// Of a flow at least one of whose ends is another one than its packets show.
+struct Translation {
+	flow_key ends; // the true ones, as the source and destination of the flow
+	bool src_differs = false;
+	bool dst_differs = false;
+	uint32_t wire_src = 0; // codes of the endpoints that the packets show
+	uint32_t wire_dst = 0;
+};
+
+} // namespace weir

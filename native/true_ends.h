@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names the true ends of connections whose addresses this node translates. A packet shows one side of a translation;
+// conntrack knows both: the client is the source of the original tuple, who answers is the source of the reply.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "conntrack.h"
+
+namespace weir
+{
+
+struct NewFlow;
+
+// What became of the flows that were asked about in one collect.
+struct NatLookUps {
+	uint64_t translated = 0;
+	uint64_t untranslated = 0;
+	uint64_t missing = 0;	// conntrack does not have them
+	uint64_t ambiguous = 0; // several connections look like this
+	uint64_t failed = 0;
+	uint64_t dumps = 0;
+	int error = 0; // errno of what failed
+};
+
+class TrueEnds
+{
+      public:
+	// Without conntrack it finds nothing.
+	explicit TrueEnds(std::shared_ptr<Conntrack> conntrack) : conntrack_(std::move(conntrack)) {}
+
+	// Gives flows their translation, and what conntrack tells of the initiator.
+	void find(std::vector<NewFlow> &flows);
+	// Of the last find().
+	const NatLookUps &look_ups() const
+	{
+		return look_ups_;
+	}
+
+      private:
+	enum class Finding : uint8_t { not_asked, failed, missing, absent, found, ambiguous };
+
+	void ask(std::vector<NewFlow> &flows, const std::vector<uint32_t> &by_tuple,
+		 const std::vector<uint32_t> &by_list);
+	void look_up(std::vector<NewFlow> &flows, std::vector<uint32_t> asked);
+	bool list(std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked, const ConnectionFilter &filter);
+	void list_translated(std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked);
+	void list_queries(std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked, uint8_t family,
+			  uint8_t protocol);
+	void note(NewFlow &flow, uint32_t index, const Connection &connection);
+	void settle(std::vector<NewFlow> &flows);
+
+	std::shared_ptr<Conntrack> conntrack_;
+	std::vector<Finding> findings_; // by flow
+	NatLookUps look_ups_;
+};
+
+} // namespace weir

@@ -18,6 +18,12 @@
 #define FLOW_ASSERT _Static_assert
 #endif
 
+/*
+ * Counts up when numbers in the maps get another meaning and no size tells it: tables that outlive a process are taken
+ * over only by one with the same number.
+ */
+#define FLOW_LAYOUT 1
+
 enum flow_direction { FLOW_INGRESS = 0, FLOW_EGRESS = 1 };
 /* Beside it, in keys of the overflow maps: counted on entry, and then forwarded into a tunnel. */
 #define FLOW_INTO_TUNNEL 2
@@ -41,10 +47,12 @@ FLOW_ASSERT(sizeof(union flow_key) == 40, "flow key");
  *   FREE --claim--> CLAIMED --key written--> READY --idle--> DEAD --after a grace period--> FREE
  *        program             program               user space      user space
  *
- * Programs count into READY slots only. The key of a slot is stable while its state is READY or DEAD, so it is read
- * after the state; a key that was read before may belong to the flow that had the slot earlier.
+ * On its way from DEAD to FREE a slot is EMPTIED for a moment, so that a process which goes on after a kill knows
+ * whether its counters were set back. Programs count into READY slots only. The key of a slot is stable while its state
+ * is READY or DEAD, so it is read after the state; a key that was read before may belong to the flow that had the slot
+ * earlier.
  */
-enum slot_state { SLOT_FREE = 0, SLOT_CLAIMED = 1, SLOT_READY = 2, SLOT_DEAD = 3 };
+enum slot_state { SLOT_FREE = 0, SLOT_CLAIMED = 1, SLOT_READY = 2, SLOT_DEAD = 3, SLOT_EMPTIED = 4 };
 
 /* One cache line. bytes and packets only grow until the slot is freed. */
 struct flow_slot {

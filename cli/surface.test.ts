@@ -74,6 +74,7 @@ ${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, d
     exclude_protocols: [],
     direction: 'both',
     cache_max_flows: 131_072,
+    pin_path: '',
     cache_active_timeout: '5s',
     guess_ports: 'disable',
     exclude_self: true,

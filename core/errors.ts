@@ -21,6 +21,8 @@ export const errorCodes = {
   'kernel/unsupported': 'The kernel is too old, or built without what the call needs.',
   'kernel/program-rejected': 'The verifier refused a program; the full log is in the file named.',
   'kernel/call': 'A system call failed.',
+  'kernel/pins':
+    '`pin_path` cannot be used: it is not on a bpf file system, cannot be written, or another agent has it.',
   'interface/missing': 'A network interface that the configuration names does not exist.',
   'interface/conflict': 'Two attached interfaces share the lower 16 bits of their index.',
   'pipeline/failed':

@@ -13,6 +13,7 @@
 #include "device_table.h"
 #include "interner.h"
 #include "javascript.h"
+#include "pins.h"
 #include "network_namespace.h"
 #include "own_connections.h"
 #include "window.h"
@@ -119,6 +120,51 @@ inline Napi::Object ledger_object(Napi::Env env, const LedgerEntry &entry)
 	row.Set("sampled", amount(SAMPLED_OUT));
 	row.Set("lost", lost);
 	return row;
+}
+
+inline std::optional<PinOptions> pin_options_of(const Napi::Object &options)
+{
+	if (!options.Has("pin"))
+		return std::nullopt;
+	const Napi::Object pin = options.Get("pin").As<Napi::Object>();
+	PinOptions result = {.path = pin.Get("path").As<Napi::String>().Utf8Value(), .settings = {}};
+	const Napi::Object settings = pin.Get("settings").As<Napi::Object>();
+	const Napi::Array keys = settings.GetPropertyNames();
+	for (uint32_t i = 0; i < keys.Length(); i++) {
+		const std::string key = keys.Get(i).As<Napi::String>().Utf8Value();
+		result.settings.emplace_back(key, settings.Get(key).As<Napi::String>().Utf8Value());
+	}
+	return result;
+}
+
+inline Napi::Array names_array(Napi::Env env, const std::vector<DeviceName> &names)
+{
+	Napi::Array array = Napi::Array::New(env);
+	for (const DeviceName &known : names) {
+		Napi::Object name = Napi::Object::New(env);
+		name.Set("iface", known.ifindex & (DEVICE_SLOTS - 1));
+		name.Set("name", known.name);
+		array.Set(array.Length(), name);
+	}
+	return array;
+}
+
+inline Napi::Object refused_object(Napi::Env env, const Refused &refused)
+{
+	Napi::Object result = Napi::Object::New(env);
+	result.Set("differences", text_array(env, refused.differences));
+	result.Set("names", names_array(env, refused.names));
+	if (!refused.amounts)
+		return result;
+	Napi::Array amounts = Napi::Array::New(env);
+	for (const auto &[place, amount] : *refused.amounts) {
+		Napi::Object sum = amount_object(env, amount);
+		sum.Set("iface", place.first);
+		sum.Set("direction", direction_name(place.second));
+		amounts.Set(amounts.Length(), sum);
+	}
+	result.Set("amounts", amounts);
+	return result;
 }
 
 inline Napi::Object nat_object(Napi::Env env, const NatLookUps &look_ups)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device_table.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <unordered_set>
@@ -9,20 +10,36 @@
 #include <bpf/bpf.h>
 
 #include "failure.h"
+#include "progress.h"
 
 namespace weir
 {
 
 namespace
 {
-constexpr uint16_t iface_of(uint32_t ifindex)
+using Amounts = std::array<ledger_row, 2>;
+
+template <typename Combine>
+Amounts combine(const Amounts &left, const Amounts &right, Combine each)
 {
-	return static_cast<uint16_t>(ifindex & (DEVICE_SLOTS - 1));
+	Amounts result;
+	for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS})
+		for (int reason = 0; reason < LEDGER_REASONS; reason++) {
+			const flow_amount &a = left[direction].amounts[reason], &b = right[direction].amounts[reason];
+			result[direction].amounts[reason] = {.bytes = each(a.bytes, b.bytes),
+							     .packets = each(a.packets, b.packets)};
+		}
+	return result;
 }
 
-constexpr uint8_t bit_of(flow_direction direction)
+Amounts growth(const Amounts &now, const Amounts &before)
 {
-	return static_cast<uint8_t>(1u << direction);
+	return combine(now, before, [](uint64_t a, uint64_t b) { return a - b; });
+}
+
+Amounts sum(const Amounts &left, const Amounts &right)
+{
+	return combine(left, right, [](uint64_t a, uint64_t b) { return a + b; });
 }
 
 bool differ(const ledger_row &left, const ledger_row &right)
@@ -31,8 +48,8 @@ bool differ(const ledger_row &left, const ledger_row &right)
 }
 } // namespace
 
-DeviceTable::DeviceTable(int devices_descriptor, int ledger_descriptor)
-    : devices_descriptor_(devices_descriptor), ledger_descriptor_(ledger_descriptor)
+DeviceTable::DeviceTable(int devices_descriptor, int ledger_descriptor, Progress *progress)
+    : devices_descriptor_(devices_descriptor), ledger_descriptor_(ledger_descriptor), progress_(progress)
 {
 }
 
@@ -79,7 +96,7 @@ uint16_t DeviceTable::take_row()
 		Account &account = accounts_[iface];
 		if (attached(iface) || account.row == 0)
 			continue;
-		account.in_former_rows = amounts_of(account);
+		account.in_former_rows = amounts_of(account, read_row(account.row));
 		const uint16_t row = std::exchange(account.row, uint16_t{0});
 		publish(iface, entries_[iface]);
 		return row;
@@ -152,18 +169,23 @@ void DeviceTable::set_tunnels(const std::set<uint32_t> &ifindexes)
 		publish(iface, entry);
 }
 
-std::vector<LedgerEntry> DeviceTable::read_ledger() const
+std::vector<LedgerEntry> DeviceTable::read_ledger()
 {
 	const std::lock_guard<std::mutex> guard(mutex_);
 	std::vector<LedgerEntry> entries;
 	for (const auto &[iface, account] : accounts_) {
-		const Amounts amounts = amounts_of(account);
+		const Amounts row_now = account.row == 0 ? Amounts{} : read_row(account.row);
+		if (account.row != 0)
+			stage_row(account.row, row_now);
+		const Amounts amounts = amounts_of(account, row_now);
 		for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS})
 			if (attached(iface) || differ(amounts[direction], account.reported[direction]))
 				entries.push_back(
 				    {.iface = iface, .direction = direction, .amounts = amounts[direction]});
 	}
-	const Amounts unknown = read_row(0);
+	const Amounts unknown_row = read_row(0);
+	stage_row(0, unknown_row);
+	const Amounts unknown = growth(unknown_row, unknown_before_);
 	for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS})
 		if (differ(unknown[direction], {}))
 			entries.push_back({.iface = 0, .direction = direction, .amounts = unknown[direction]});
@@ -180,20 +202,9 @@ void DeviceTable::reported(const std::vector<LedgerEntry> &entries)
 	}
 }
 
-DeviceTable::Amounts DeviceTable::amounts_of(const Account &account) const
+DeviceTable::Amounts DeviceTable::amounts_of(const Account &account, const Amounts &row) const
 {
-	Amounts sum = account.in_former_rows;
-	if (account.row == 0)
-		return sum;
-	const Amounts row = read_row(account.row);
-	for (const flow_direction direction : {FLOW_INGRESS, FLOW_EGRESS})
-		for (int reason = 0; reason < LEDGER_REASONS; reason++) {
-			const flow_amount &now = row[direction].amounts[reason];
-			const flow_amount &before = account.before_row[direction].amounts[reason];
-			sum[direction].amounts[reason].bytes += now.bytes - before.bytes;
-			sum[direction].amounts[reason].packets += now.packets - before.packets;
-		}
-	return sum;
+	return account.row == 0 ? account.in_former_rows : sum(account.in_former_rows, growth(row, account.before_row));
 }
 
 DeviceTable::Amounts DeviceTable::read_row(uint16_t row) const

@@ -10,12 +10,25 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "../bpf/flow.h"
 
 namespace weir
 {
+
+class Progress;
+
+constexpr uint16_t iface_of(uint32_t ifindex)
+{
+	return static_cast<uint16_t>(ifindex & (DEVICE_SLOTS - 1));
+}
+
+constexpr uint8_t bit_of(flow_direction direction)
+{
+	return static_cast<uint8_t>(1u << direction);
+}
 
 struct LedgerEntry {
 	uint16_t iface;
@@ -26,7 +39,13 @@ struct LedgerEntry {
 class DeviceTable
 {
       public:
-	DeviceTable(int devices_descriptor, int ledger_descriptor);
+	// `progress` is of tables that outlive the process, else null.
+	DeviceTable(int devices_descriptor, int ledger_descriptor, Progress *progress);
+
+	// Goes on with the devices of a process before: what the ledger has grown by since its last committed window
+	// comes with the next reading. Where no program hangs any more, the device stays known for its figures alone.
+	void take_over(const std::set<std::pair<uint32_t, flow_direction>> &hanging);
+	bool frames_start_at_ip(uint32_t ifindex) const;
 
 	// Gives the device a ledger row and lets it count in this direction; false when it did already. Throws Failure
 	// with EEXIST when another one has the same lower 16 bits.
@@ -40,7 +59,7 @@ class DeviceTable
 	void set_tunnels(const std::set<uint32_t> &ifindexes);
 	// Both directions of every attached device; of those that were, what was not reported yet; and what came from
 	// unknown ones as iface 0, if there is any.
-	std::vector<LedgerEntry> read_ledger() const;
+	std::vector<LedgerEntry> read_ledger();
 	// These have reached their reader.
 	void reported(const std::vector<LedgerEntry> &entries);
 
@@ -64,11 +83,15 @@ class DeviceTable
 	uint16_t take_row();
 	void publish(uint16_t iface, const Entry &entry) const;
 	bool attached(uint16_t iface) const;
-	Amounts amounts_of(const Account &account) const;
+	Amounts amounts_of(const Account &account, const Amounts &row) const;
 	Amounts read_row(uint16_t row) const;
+	Amounts committed_row(uint16_t row) const;
+	void stage_row(uint16_t row, const Amounts &amounts) const;
 
 	int devices_descriptor_;
 	int ledger_descriptor_;
+	Progress *progress_;
+	Amounts unknown_before_ = {}; // what row 0 held when this process began
 	mutable std::mutex mutex_;
 	std::map<uint16_t, Entry> entries_;
 	std::map<uint16_t, Account> accounts_;

@@ -7,18 +7,20 @@
 namespace weir
 {
 
-FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, const ReadOptions &options, NodeSockets sockets,
-		       std::shared_ptr<Conntrack> conntrack)
+FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, const ReadOptions &options,
+		       NodeSockets sockets, std::shared_ptr<Conntrack> conntrack, Progress *progress)
     : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots),
       idle_windows_(options.idle_windows), sampling_(options.sampling),
       control_(object.map_descriptor(".data.control"), 1, ".data.control"),
       overflow_(object.map_descriptor("overflow_0"), object.map_descriptor("overflow_1")),
-      openings_(object.map_descriptor("flow_cold"), control_->mask),
+      openings_(object.map_descriptor("flow_cold"), first_mask),
       identifier_(openings_, TrueEnds(std::move(conntrack)), Roles(openings_, std::move(sockets), options.guess_ports),
 		  options.tunnel_mode),
-      follows_into_tunnels_(options.tunnel_mode == TunnelMode::outer)
+      follows_into_tunnels_(options.tunnel_mode == TunnelMode::outer), progress_(progress)
 {
 	follow_mask();
+	if (progress_)
+		take_over();
 }
 
 // Maps as many slots as the program uses by now; the mask never shrinks. There is a Known for each mapped slot, also
@@ -29,6 +31,8 @@ void FlowReader::follow_mask()
 	if (slots == slots_.size())
 		return;
 	known_.resize(slots);
+	if (progress_)
+		progress_->map_slots(slots);
 	slots_ = MapView<flow_slot>(slots_descriptor_, slots, "flow_slots");
 }
 
@@ -47,8 +51,7 @@ size_t FlowReader::row_bound() const
 {
 	return __atomic_load_n(&control_->used, __ATOMIC_RELAXED) +
 	       __atomic_load_n(&control_->overflow_used[0], __ATOMIC_RELAXED) +
-	       __atomic_load_n(&control_->overflow_used[1], __ATOMIC_RELAXED) +
-	       drained_flows_.load(std::memory_order_relaxed);
+	       __atomic_load_n(&control_->overflow_used[1], __ATOMIC_RELAXED);
 }
 
 Window FlowReader::collect(const Columns &columns, const std::optional<OwnConnections> &own)
@@ -65,12 +68,17 @@ Window FlowReader::collect(const Columns &columns, const std::optional<OwnConnec
 
 void FlowReader::forget_window()
 {
+	if (progress_) {
+		for (const Pending &row : pending_)
+			progress_->unstage_slot(row.index);
+		if (overflow_written_)
+			progress_->forget_overflow(Overflow::unused(*control_.operator->()));
+	}
 	pending_.clear();
 	new_flows_.clear();
 	idle_.clear();
-	overflow_written_ = 0;
+	overflow_written_ = false;
 	openings_.unmap();
-	drained_flows_.store(overflow_flows_.size(), std::memory_order_relaxed);
 }
 
 Window FlowReader::read_window(const Columns &columns, const std::optional<OwnConnections> &own)
@@ -81,20 +89,24 @@ Window FlowReader::read_window(const Columns &columns, const std::optional<OwnCo
 	window.first_new_endpoint = interner_.addresses().size();
 	if (follows_into_tunnels_)
 		take_snapshot();
-	overflow_.drain(*control_.operator->(), overflow_flows_);
-	forwarded_.take(overflow_flows_);
-	forwarded_.begin(window, identifier_.tunnels());
-	drained_flows_.store(overflow_flows_.size(), std::memory_order_relaxed);
+	empty_overflow();
+	const uint32_t unused = Overflow::unused(*control_.operator->());
+	const bool overflow_waits = __atomic_load_n(&control_->overflow_used[unused], __ATOMIC_ACQUIRE) > 0 &&
+				    __atomic_load_n(&control_->overflow_used[unused ^ 1], __ATOMIC_ACQUIRE) > 0;
+	std::vector<OverflowFlow> overflow = read_overflow(columns, window);
 	// Programs stamp packets with the new epoch from here on; a slot stamped with an older one was idle since.
 	__atomic_add_fetch(&control_->epoch, 1, __ATOMIC_SEQ_CST);
 	follow_mask();
-	scan(columns, window);
-	take_overflow(columns, window);
+	scan(columns, overflow.size(), window);
+	take_overflow(overflow);
+	// In the other map, until this one is committed and emptied.
+	if (overflow_waits)
+		window.complete = false;
 	add_new_flows(columns, own, window);
 	openings_.unmap();
 	window.slots = static_cast<uint32_t>(slots_.size());
 	window.used_slots = __atomic_load_n(&control_->used, __ATOMIC_RELAXED);
-	window.overflow_flows = overflow_flows_.size();
+	window.overflow_flows = overflow.size();
 	window.scan_ns = static_cast<uint64_t>(
 	    std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count());
 	return window;
@@ -119,7 +131,8 @@ flow_amount FlowReader::total_of(uint32_t index) const
 	return index < snapshot_.size() ? snapshot_[index] : flow_amount{};
 }
 
-void FlowReader::scan(const Columns &columns, Window &window)
+// Leaves room for as many rows beside those of slots.
+void FlowReader::scan(const Columns &columns, size_t reserved, Window &window)
 {
 	const uint32_t epoch = __atomic_load_n(&control_->epoch, __ATOMIC_RELAXED);
 	const uint32_t limit = idle_limit();
@@ -138,7 +151,7 @@ void FlowReader::scan(const Columns &columns, Window &window)
 				idle_.push_back(index);
 			continue;
 		}
-		if (window.rows + new_flows_.size() == columns.capacity) {
+		if (window.rows + new_flows_.size() + reserved == columns.capacity) {
 			window.complete = false;
 			continue;
 		}

@@ -6,7 +6,6 @@
 // One call at a time, from any thread; row_bound() at any time.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -21,6 +20,7 @@
 #include "loader.h"
 #include "openings.h"
 #include "overflow.h"
+#include "progress.h"
 #include "true_ends.h"
 #include "window.h"
 
@@ -42,15 +42,17 @@ struct ReadOptions {
 class FlowReader
 {
       public:
+	// `progress` is of tables that outlive the process, else null. first_mask: of the table before it grew.
 	// conntrack: none where packets are taken to show the true ends.
-	FlowReader(const BpfObject &object, uint32_t max_slots, const ReadOptions &options, NodeSockets sockets,
-		   std::shared_ptr<Conntrack> conntrack);
+	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, const ReadOptions &options,
+		   NodeSockets sockets, std::shared_ptr<Conntrack> conntrack, Progress *progress);
 
 	// own: the connections of this process, to be left out. After a Failure there is nothing to commit, and the
 	// next collect has all of it.
 	Window collect(const Columns &columns, const std::optional<OwnConnections> &own);
-	// Returns how many slots were freed. After a Failure the rows are committed all the same.
-	size_t commit();
+	// Returns how many slots were freed. After a Failure the rows are committed all the same. The time is that of
+	// the window's end, for who takes the table over.
+	size_t commit(uint64_t window_end_ns);
 	void new_endpoint_epoch();
 	// Decides again for every flow that is known; between two collects.
 	void set_tunnels(TunnelList list);
@@ -82,13 +84,15 @@ class FlowReader
 	};
 
 	void follow_mask();
+	void take_over();
 	Window read_window(const Columns &columns, const std::optional<OwnConnections> &own);
 	void forget_window();
 	void take_snapshot();
 	flow_amount total_of(uint32_t index) const;
-	void scan(const Columns &columns, Window &window);
+	void scan(const Columns &columns, size_t reserved, Window &window);
+	std::vector<OverflowFlow> read_overflow(const Columns &columns, Window &window);
 	void add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total);
-	void take_overflow(const Columns &columns, Window &window);
+	void take_overflow(const std::vector<OverflowFlow> &flows);
 	void add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window);
 	void learn(NewFlow &flow);
 	void correct_identities(const Columns &columns);
@@ -98,6 +102,8 @@ class FlowReader
 	bool may_free(uint32_t index);
 	bool mark_dead(uint32_t index);
 	bool free_slot(uint32_t index);
+	void give_back(uint32_t index);
+	void empty_overflow();
 
 	int slots_descriptor_;
 	uint32_t max_slots_;
@@ -118,9 +124,9 @@ class FlowReader
 	std::vector<Pending> pending_;
 	std::vector<NewFlow> new_flows_;
 	std::vector<uint32_t> idle_;
-	std::vector<OverflowFlow> overflow_flows_; // drained, not committed
-	std::atomic<size_t> drained_flows_ = 0;	   // how many these are
-	size_t overflow_written_ = 0;
+	bool overflow_written_ = false;	  // its flows are rows of the window
+	bool overflow_committed_ = false; // and it is not emptied yet
+	Progress *progress_;
 };
 
 } // namespace weir

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The other half of FlowReader: what was handed out is forgotten, and slots that have been idle are given back.
+// The other half of FlowReader: what was handed out is forgotten, slots that have been idle are given back, and a table
+// is taken over as another process left it.
 #include "flow_reader.h"
 
 #include <utility>
@@ -18,18 +19,32 @@ constexpr uint32_t open_connection_factor = 120;
 
 } // namespace
 
-size_t FlowReader::commit()
+// Goes on where another process was killed. Its slots that were being given back are given back here.
+void FlowReader::take_over()
 {
+	for (uint32_t index = 0; index < slots_.size(); index++) {
+		if (__atomic_load_n(&slots_[index].state, __ATOMIC_ACQUIRE) == SLOT_EMPTIED) {
+			give_back(index);
+			continue;
+		}
+		known_[index].bytes = progress_->slot(index).bytes;
+		known_[index].packets = progress_->slot(index).packets;
+	}
+	overflow_committed_ = progress_->overflow_is_committed(Overflow::unused(*control_.operator->()));
+}
+
+size_t FlowReader::commit(uint64_t window_end_ns)
+{
+	if (progress_)
+		progress_->commit(window_end_ns);
 	for (const Pending &row : pending_) {
 		known_[row.index].bytes = row.total.bytes;
 		known_[row.index].packets = row.total.packets;
 	}
 	pending_.clear();
 	forwarded_.commit();
-	overflow_flows_.erase(overflow_flows_.begin(),
-			      overflow_flows_.begin() + static_cast<std::ptrdiff_t>(overflow_written_));
-	overflow_written_ = 0;
-	drained_flows_.store(overflow_flows_.size(), std::memory_order_relaxed);
+	overflow_committed_ |= std::exchange(overflow_written_, false);
+	empty_overflow();
 
 	// Only slots that this call marks are freed by it. Should it fail, the next scan finds the dead ones again.
 	std::vector<uint32_t> dead;
@@ -56,8 +71,10 @@ bool FlowReader::may_free(uint32_t index)
 	    __atomic_load_n(&control_->epoch, __ATOMIC_RELAXED) - __atomic_load_n(&slot.epoch, __ATOMIC_RELAXED);
 	if (idle_epochs == 0)
 		return false; // a packet came after the scan
-	if (known_[index].identity.initiator == INITIATOR_UNKNOWN || crowded() ||
-	    idle_epochs > uint64_t{idle_windows_} * open_connection_factor)
+	// Without an endpoint epoch it is a flow of a process before, and nobody has asked yet.
+	const bool known_to_be_no_connection =
+	    known_[index].endpoint_epoch != 0 && known_[index].identity.initiator == INITIATOR_UNKNOWN;
+	if (known_to_be_no_connection || crowded() || idle_epochs > uint64_t{idle_windows_} * open_connection_factor)
 		return true;
 	return !openings_.is_open(slots_, index);
 }
@@ -80,12 +97,56 @@ bool FlowReader::free_slot(uint32_t index)
 	identifier_.roles().release(known_[index].identity);
 	if (known_[index].translated)
 		translations_.erase(index);
+	__atomic_store_n(&slot.state, SLOT_EMPTIED, __ATOMIC_RELEASE);
+	give_back(index);
+	return true;
+}
+
+void FlowReader::give_back(uint32_t index)
+{
+	flow_slot &slot = slots_[index];
 	known_[index] = {};
+	if (progress_)
+		progress_->forget_slot(index);
 	__atomic_store_n(&slot.bytes, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot.packets, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot.state, SLOT_FREE, __ATOMIC_RELEASE);
+	// Last: a kill in between leaves the number too large by one, which costs nothing; never too small.
 	__atomic_sub_fetch(&control_->used, 1, __ATOMIC_RELAXED);
-	return true;
+}
+
+// All of it, or nothing where there is no room: then it stays for the next collect.
+std::vector<OverflowFlow> FlowReader::read_overflow(const Columns &columns, Window &window)
+{
+	std::vector<OverflowFlow> flows = overflow_.read(*control_.operator->());
+	if (flows.size() > columns.capacity) {
+		window.complete = false;
+		flows.clear();
+	}
+	overflow_written_ = !flows.empty();
+	if (progress_ && overflow_written_)
+		progress_->stage_overflow(Overflow::unused(*control_.operator->()));
+	forwarded_.take(flows);
+	forwarded_.begin(window, identifier_.tunnels());
+	return flows;
+}
+
+void FlowReader::take_overflow(const std::vector<OverflowFlow> &flows)
+{
+	for (const OverflowFlow &flow : flows)
+		new_flows_.push_back({.key = flow.key, .slot = no_slot, .total = flow.amount});
+}
+
+// Flows that are committed and still in the map would be read again.
+void FlowReader::empty_overflow()
+{
+	if (!overflow_committed_)
+		return;
+	const uint32_t generation = Overflow::unused(*control_.operator->());
+	overflow_.empty(generation, *control_.operator->());
+	if (progress_)
+		progress_->forget_overflow(generation);
+	overflow_committed_ = false;
 }
 
 } // namespace weir

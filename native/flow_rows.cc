@@ -29,19 +29,8 @@ void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index,
 		    .inside = forwarded_.inside(key, amount),
 		    .translation = translation});
 	pending_.push_back({.index = index, .total = total, .has_row = window.rows > rows_before});
-}
-
-// What was drained is kept until it is committed, and is new with each collect.
-void FlowReader::take_overflow(const Columns &columns, Window &window)
-{
-	for (const OverflowFlow &flow : overflow_flows_) {
-		if (window.rows + new_flows_.size() == columns.capacity) {
-			window.complete = false;
-			return;
-		}
-		new_flows_.push_back({.key = flow.key, .slot = no_slot, .total = flow.amount});
-		overflow_written_++;
-	}
+	if (progress_)
+		progress_->stage_slot(index, total);
 }
 
 void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window)

@@ -22,14 +22,14 @@ namespace weir
 class Forwarded
 {
       public:
-	// Takes the marked ones out of what was drained; they are kept until they are committed.
-	void take(std::vector<OverflowFlow> &drained)
+	// Takes the marked ones out of what was read; without a commit they are read again.
+	void take(std::vector<OverflowFlow> &flows)
 	{
-		const auto first = std::stable_partition(drained.begin(), drained.end(), [](const OverflowFlow &flow) {
+		const auto first = std::stable_partition(flows.begin(), flows.end(), [](const OverflowFlow &flow) {
 			return !(flow.key.direction & FLOW_INTO_TUNNEL);
 		});
-		seen_.insert(seen_.end(), first, drained.end());
-		drained.erase(first, drained.end());
+		seen_.assign(first, flows.end());
+		flows.erase(first, flows.end());
 	}
 
 	// At the tunnel device these are what every packet is that counted elsewhere.

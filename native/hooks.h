@@ -4,8 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../bpf/flow.h"
@@ -13,6 +16,10 @@
 
 namespace weir
 {
+
+class PinFolder;
+
+using HookPlace = std::pair<uint32_t, flow_direction>; // interface index
 
 class Hooks
 {
@@ -29,12 +36,24 @@ class Hooks
 	virtual void detach_all() noexcept = 0;
 	// `tcx`, `tc` or `socket_filter`.
 	virtual const char *kind() const = 0;
+	// Of pinned hooks: where programs of a process before hang. From here on they are those of this object; nothing
+	// is missed and nothing counted twice in between. What hangs on devices that are gone is removed.
+	virtual std::set<HookPlace> take_over(const std::function<bool(uint32_t ifindex)> &frames_start_at_ip)
+	{
+		(void)frames_start_at_ip;
+		return {};
+	}
 };
 
 enum class TrafficControl { either, tcx, clsact };
 
-// The hooks for the programs that were loaded. Of either, tcx is taken if the kernel lets a program hang there.
-std::unique_ptr<Hooks> make_hooks(const BpfObject &object, const LoadOptions &loaded, TrafficControl choice);
+// The hooks for the programs that were loaded. Of either, tcx is taken if the kernel lets a program hang there. With a
+// folder of pins they stay when the process ends.
+std::unique_ptr<Hooks> make_hooks(const BpfObject &object, const LoadOptions &loaded, TrafficControl choice,
+				  const PinFolder *pins);
+
+// Takes away what a process before has left there, of either kind. Throws Failure.
+void discard_hooks(const PinFolder &pins);
 
 inline const char *hook_name(flow_direction direction)
 {

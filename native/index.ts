@@ -85,6 +85,8 @@ export interface KernelTableOptions {
   readonly source?: PacketSource;
   /** How `tc` programs are attached; default auto: tcx where the kernel has it. */
   readonly trafficControl?: 'auto' | 'tcx' | 'tc';
+  /** Absent: nothing outlives the process. With `tc` only, since a packet socket ends with its process. */
+  readonly pin?: PinPlace;
   /** Where nothing else tells who opened a connection, it was the end with the higher port. Default false. */
   readonly guessPorts?: boolean;
   /** Lists the connections of this process that are left out; asked at each collect. Absent: none are. */
@@ -96,6 +98,40 @@ export interface KernelTableOptions {
   readonly trueEnds?: boolean;
   /** BPF object file; tests load one with a packet generator. */
   readonly objectPath?: string;
+}
+
+/** Where tables and hooks stay when the process is gone, for the next one. */
+export interface PinPlace {
+  /** A folder on a bpf file system, made when it is not there; one process has it at a time. */
+  readonly path: string;
+  /** What else decides how flows are counted: tables with other values are not taken over. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** The lower 16 bits of an interface's index, and the name that it had last. */
+export interface FormerName {
+  readonly iface: number;
+  readonly name: string;
+}
+
+/** What a process before left counting. */
+export interface TakenOver {
+  /** Programs hang there, since then those of this process. */
+  readonly hooks: readonly { readonly index: number; readonly direction: HookDirection }[];
+  /** Also of interfaces that are gone: flows of theirs may be in the table. */
+  readonly names: readonly FormerName[];
+  /** End of the last window that it committed, Unix time; 0 when there was none. */
+  readonly windowEndNs: bigint;
+}
+
+/** Pins that this process could not use. They are gone, and nothing counts into them any more. */
+export interface RefusedPins {
+  /** `cache_max_flows: 1024 before, 2048 now` */
+  readonly differences: readonly string[];
+  /** What had been counted and not committed; absent when the layout of its tables is unknown by now. */
+  readonly amounts?: readonly (Amount & { readonly iface: number; readonly direction: HookDirection })[];
+  /** Of the interfaces in `amounts`. */
+  readonly names: readonly FormerName[];
 }
 
 export interface Amount {
@@ -174,9 +210,12 @@ export interface KernelTable {
   /** Kernel ids of the loaded programs. */
   readonly programIds: Readonly<Record<string, number>>;
   readonly hookKind: HookKind;
+  /** Undefined when the table is new. */
+  readonly takenOver: TakenOver | undefined;
+  readonly refusedPins: RefusedPins | undefined;
   /**
-   * Counts on an interface with such frames (default: ethernet); ends with the process, but for `tc`: see
-   * removeLeftFilters. Returns the filters that see packets first, and may keep them from being counted. Throws
+   * Counts on an interface with such frames (default: ethernet); ends with the process, but for `tc`, see
+   * removeLeftFilters, and for pinned tables. Returns the filters that see packets first, and may keep them from being counted. Throws
    * interface/missing, kernel/permission...
    */
   attach(
@@ -192,6 +231,8 @@ export interface KernelTable {
     start?: FrameStart,
   ): Promise<readonly string[]>;
   detachOffLoop(index: number, direction: HookDirection): Promise<void>;
+  /** The interface has this name from now on. */
+  rename(iface: { readonly index: number; readonly name: string }): void;
   /** Interfaces whose ingress is counted (or masters all of whose ports are): forwarded packets from them are not. */
   setCovered(indexes: readonly number[]): void;
   /**
@@ -206,13 +247,16 @@ export interface KernelTable {
    * After a collect that failed there is nothing to commit.
    */
   collect(columns: FlowColumns): Promise<Collected>;
-  /** The rows of the last collect are delivered: forget them, and free slots that have been idle. */
-  commit(): Promise<{ readonly freed: number }>;
+  /**
+   * The rows of the last collect are delivered: forget them, and free slots that have been idle. The time is the end of
+   * their window, for who takes the table over.
+   */
+  commit(windowEndNs?: bigint): Promise<{ readonly freed: number }>;
   /** Endpoint codes start again at 0 with the next collect that begins. */
   newEndpointEpoch(): void;
   /** Waits until no running program can still count into the table: after the last detach, before the last collect. */
   settle(): Promise<void>;
-  /** Detaches everything and unloads. */
+  /** Detaches everything and unloads. Pinned tables and hooks stay, and go on counting. */
   close(): Promise<void>;
 }
 
@@ -229,6 +273,7 @@ interface Addon {
     idleWindows: number;
     source: PacketSource;
     trafficControl: 'auto' | 'tcx' | 'tc';
+    pin?: PinPlace;
     guessPorts: boolean;
     trueEnds: boolean;
   }): Promise<AddonTable>;
@@ -240,9 +285,20 @@ interface Addon {
   watchInterfaces(onChange: (gone: readonly number[]) => void, namespace?: NetworkNamespace): () => void;
 }
 
+/** What programs and maps are loaded with; `pinned` names each of them. */
+interface LoadConstants {
+  readonly maxSlots: number;
+  readonly initialSlots: number;
+  readonly trafficControl: 'auto' | 'tcx' | 'tc';
+  readonly protocols?: readonly number[];
+}
+
 interface AddonTable {
   programIds(): Record<string, number>;
   hookKind(): HookKind;
+  takenOver(): TakenOver | undefined;
+  refused(): RefusedPins | undefined;
+  rename(index: number, name: string): void;
   attach(index: number, name: string, direction: HookDirection, atIp: boolean, namespace?: NetworkNamespace): string[];
   detach(index: number, direction: HookDirection): void;
   attachOffLoop(
@@ -257,7 +313,7 @@ interface AddonTable {
   setTunnels(list: CodedTunnelList): void;
   rowBound(): number;
   collect(columns: FlowColumns, ownConnections?: Uint8Array): Promise<Omit<Collected, 'maxSlots'>>;
-  commit(): Promise<number>;
+  commit(windowEndNs: bigint): Promise<number>;
   newEndpointEpoch(): void;
   settle(): Promise<void>;
   close(): Promise<void>;
@@ -344,26 +400,47 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
   const sampling = integer('sampling', options.sampling ?? 1, 1, MAX_SAMPLING);
   for (const protocol of options.protocols ?? []) integer('protocols', protocol, 0, 255);
   const source = options.source ?? 'tc';
+  if (options.pin !== undefined && source !== 'tc') {
+    throw new WeirError('native/argument', 'a packet socket ends with its process: its table cannot be pinned');
+  }
+  const constants = {
+    maxSlots,
+    initialSlots: Math.min(powerOfTwo(initialSlots), maxSlots),
+    trafficControl: options.trafficControl ?? 'auto',
+    ...(options.protocols === undefined ? {} : { protocols: options.protocols }),
+  };
   try {
     needCapabilities(source);
     const table = await addon().open({
       objectPath: options.objectPath ?? OBJECT_PATH,
       namespaceObjectPath: NAMESPACE_OBJECT_PATH,
-      maxSlots,
-      initialSlots: Math.min(powerOfTwo(initialSlots), maxSlots),
+      ...constants,
       idleWindows,
       sampling,
       tunnels: options.tunnels ?? 'inner',
       source,
-      trafficControl: options.trafficControl ?? 'auto',
       guessPorts: options.guessPorts ?? false,
       trueEnds: options.trueEnds ?? false,
-      ...(options.protocols === undefined ? {} : { protocols: options.protocols }),
+      ...(options.pin === undefined ? {} : { pin: pinned(options.pin, { ...constants, initialSlots }) }),
     });
     return kernelTable(table, maxSlots, source, options.ownConnections);
   } catch (error) {
     throw nativeError(error, source);
   }
+}
+
+/** All that is decided when programs are loaded is a setting of the pins, by the name that users know it by. */
+function pinned(
+  { path, settings }: PinPlace,
+  { maxSlots, initialSlots, trafficControl, protocols }: LoadConstants,
+): PinPlace {
+  const known = {
+    cache_max_flows: String(maxSlots / 2),
+    protocols: protocols === undefined ? 'all' : protocols.toSorted((a, b) => a - b).join(' '),
+    traffic_control_backend: trafficControl,
+    'slots at the start': String(initialSlots),
+  };
+  return { path, settings: { ...known, ...settings } };
 }
 
 /** The addon's reader takes one call at a time; this keeps the order and refuses calls after close. */
@@ -399,6 +476,8 @@ function kernelTable(
   return {
     programIds: call(() => table.programIds()),
     hookKind: table.hookKind(),
+    takenOver: table.takenOver(),
+    refusedPins: table.refused(),
     attach: (iface, direction, frameStart = 'ethernet') =>
       whileOpen(() => {
         const index = interfaceIndex(iface.index);
@@ -411,6 +490,7 @@ function kernelTable(
         return table.attachOffLoop(index, iface.name, direction, frameStart === 'ip', iface.inNamespace);
       }),
     detachOffLoop: (index, direction) => inTurn(() => table.detachOffLoop(interfaceIndex(index), direction)),
+    rename: ({ index, name }) => whileOpen(() => table.rename(interfaceIndex(index), name)),
     setCovered: (indexes) => whileOpen(() => table.setCovered(indexes.map(interfaceIndex))),
     setTunnels: (list) => whileOpen(() => tunnels.set(list)),
     rowBound: () => whileOpen(() => table.rowBound()),
@@ -425,11 +505,11 @@ function kernelTable(
         const own = ownConnections === undefined ? undefined : encodeOwnConnections(ownConnections());
         return { ...(await table.collect(checked, own)), maxSlots };
       }),
-    commit: () =>
+    commit: (windowEndNs = 0n) =>
       inTurn(async () => {
         // Committed also when freeing slots fails.
         tunnels.committed();
-        return { freed: await table.commit() };
+        return { freed: await table.commit(windowEndNs) };
       }),
     newEndpointEpoch: () =>
       whileOpen(() => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// long: one method for each call from JavaScript.
+// long: one short function for each call from JavaScript.
 #include "kernel_table.h"
 
 #include <string>
@@ -48,6 +48,9 @@ void KernelTable::define(Napi::Env env)
 			{
 			    InstanceMethod<&KernelTable::program_ids>("programIds"),
 			    InstanceMethod<&KernelTable::hook_kind>("hookKind"),
+			    InstanceMethod<&KernelTable::taken_over>("takenOver"),
+			    InstanceMethod<&KernelTable::refused>("refused"),
+			    InstanceMethod<&KernelTable::rename>("rename"),
 			    InstanceMethod<&KernelTable::attach>("attach"),
 			    InstanceMethod<&KernelTable::detach>("detach"),
 			    InstanceMethod<&KernelTable::attach_off_loop>("attachOffLoop"),
@@ -98,16 +101,17 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	    .sampling = load.sampling,
 	    .tunnel_mode = tunnel_mode,
 	};
+	const std::optional<PinOptions> pin = pin_options_of(options);
 	// Made here, since a socket is of the network namespace of the thread that makes it.
 	const auto sockets = std::make_shared<NodeSockets>();
 	const auto conntrack =
 	    options.Get("trueEnds").As<Napi::Boolean>() ? std::make_shared<Conntrack>() : std::shared_ptr<Conntrack>();
 	return Work<std::shared_ptr<Loaded>>::start(
 	    info.Env(), options,
-	    [load, read, traffic_control, sockets, conntrack,
+	    [load, read, traffic_control, sockets, conntrack, pin,
 	     namespace_object = options.Get("namespaceObjectPath").As<Napi::String>().Utf8Value()] {
 		    return std::make_shared<Loaded>(load, read, namespace_object, traffic_control, std::move(*sockets),
-						    conntrack);
+						    conntrack, pin);
 	    },
 	    [](Napi::Env env, std::shared_ptr<Loaded> &loaded) -> Napi::Value {
 		    return constructor_of(env).New({Napi::External<std::shared_ptr<Loaded>>::New(env, &loaded)});
@@ -125,6 +129,45 @@ Napi::Value KernelTable::program_ids(const Napi::CallbackInfo &info)
 Napi::Value KernelTable::hook_kind(const Napi::CallbackInfo &info)
 {
 	return Napi::String::New(info.Env(), loaded_->hooks->kind());
+}
+
+// takenOver() -> {hooks, names, windowEndNs} of the process before, or undefined
+Napi::Value KernelTable::taken_over(const Napi::CallbackInfo &info)
+{
+	const Napi::Env env = info.Env();
+	if (!loaded_->pins || !loaded_->pins->taken_over())
+		return env.Undefined();
+	Napi::Array hooks = Napi::Array::New(env);
+	for (const auto &[ifindex, direction] : loaded_->inherited) {
+		Napi::Object hook = Napi::Object::New(env);
+		hook.Set("index", ifindex);
+		hook.Set("direction", direction_name(direction));
+		hooks.Set(hooks.Length(), hook);
+	}
+	Napi::Object result = Napi::Object::New(env);
+	result.Set("hooks", hooks);
+	result.Set("names", names_array(env, loaded_->pins->names()));
+	result.Set("windowEndNs", Napi::BigInt::New(env, loaded_->progress->window_end_ns()));
+	return result;
+}
+
+// refused() -> {differences, amounts, names} of pins that did not fit, or undefined
+Napi::Value KernelTable::refused(const Napi::CallbackInfo &info)
+{
+	const Napi::Env env = info.Env();
+	if (!loaded_->pins || !loaded_->pins->refused())
+		return env.Undefined();
+	return refused_object(env, *loaded_->pins->refused());
+}
+
+// rename(ifindex, name)
+void KernelTable::rename(const Napi::CallbackInfo &info)
+{
+	const std::string name = info[1].As<Napi::String>().Utf8Value();
+	with_errors(info.Env(), [&] {
+		if (loaded_->pins)
+			loaded_->pins->remember_name(info[0].As<Napi::Number>().Uint32Value(), name);
+	});
 }
 
 // attach(ifindex, name, direction, framesStartAtIp, namespace?) -> names of what sees packets first
@@ -205,11 +248,14 @@ Napi::Value KernelTable::collect(const Napi::CallbackInfo &info)
 	    });
 }
 
-// commit() -> Promise<freed slots>
+// commit(windowEndNs) -> Promise<freed slots>
 Napi::Value KernelTable::commit(const Napi::CallbackInfo &info)
 {
+	bool lossless;
+	const uint64_t window_end_ns = info[0].As<Napi::BigInt>().Uint64Value(&lossless);
 	return Work<size_t>::start(
-	    info.Env(), info.This().As<Napi::Object>(), [loaded = loaded_] { return loaded->reader.commit(); },
+	    info.Env(), info.This().As<Napi::Object>(),
+	    [loaded = loaded_, window_end_ns] { return loaded->reader.commit(window_end_ns); },
 	    [](Napi::Env env, size_t &freed) -> Napi::Value {
 		    return Napi::Number::New(env, static_cast<double>(freed));
 	    });

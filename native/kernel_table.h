@@ -21,6 +21,9 @@ class KernelTable : public Napi::ObjectWrap<KernelTable>
       private:
 	Napi::Value program_ids(const Napi::CallbackInfo &info);
 	Napi::Value hook_kind(const Napi::CallbackInfo &info);
+	Napi::Value taken_over(const Napi::CallbackInfo &info);
+	Napi::Value refused(const Napi::CallbackInfo &info);
+	void rename(const Napi::CallbackInfo &info);
 	Napi::Value attach(const Napi::CallbackInfo &info);
 	void detach(const Napi::CallbackInfo &info);
 	Napi::Value attach_off_loop(const Napi::CallbackInfo &info);

@@ -9,11 +9,34 @@
 namespace weir
 {
 
+// The folder of pins first, since it is what another process may have.
+Loaded::Loaded(const LoadOptions &options, const ReadOptions &read, std::string namespace_object,
+	       TrafficControl traffic_control, NodeSockets sockets, std::shared_ptr<Conntrack> conntrack,
+	       const std::optional<PinOptions> &pin)
+    : pins(pin ? std::make_unique<PinnedMaps>(*pin) : nullptr), object(options, nullptr, pins.get()),
+      progress(pins ? std::make_unique<Progress>(*pins, options.max_slots) : nullptr),
+      reader(object, options.max_slots, options.initial_slots - 1, read, std::move(sockets), std::move(conntrack),
+	     progress.get()),
+      devices(object.map_descriptor("devices"), object.map_descriptor("ledger"), progress.get()),
+      hooks(make_hooks(object, options, traffic_control, pins ? &pins->folder() : nullptr)), options_(options),
+      namespace_object_(std::move(namespace_object)), traffic_control_(traffic_control)
+{
+	if (!pins)
+		return;
+	if (pins->taken_over()) {
+		inherited = hooks->take_over([&](uint32_t ifindex) { return devices.frames_start_at_ip(ifindex); });
+		devices.take_over(inherited);
+	}
+	pins->seal();
+}
+
 std::vector<std::string> Loaded::attach(uint32_t ifindex, const std::string &name, flow_direction direction,
 					bool frames_start_at_ip, const std::optional<NetworkNamespace> &place)
 {
 	const std::lock_guard<std::mutex> guard(hooks_mutex_);
 	const bool added = devices.add(ifindex, direction, frames_start_at_ip);
+	if (pins)
+		pins->remember_name(ifindex, name);
 	try {
 		return hang(ifindex, name, direction, frames_start_at_ip, place);
 	} catch (...) {
@@ -58,7 +81,7 @@ Loaded::Space &Loaded::space_of(const NetworkNamespace &place)
 		// Which hooks there are is asked there as well.
 		space.hooks = in_namespace(place, [&] {
 			remove_left_filters();
-			return make_hooks(space.object, own, traffic_control_);
+			return make_hooks(space.object, own, traffic_control_, nullptr);
 		});
 	} catch (...) {
 		spaces_.erase(added.first);

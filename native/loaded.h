@@ -17,6 +17,8 @@
 #include "hooks.h"
 #include "loader.h"
 #include "network_namespace.h"
+#include "pins.h"
+#include "progress.h"
 
 namespace weir
 {
@@ -26,13 +28,8 @@ class Loaded
 {
       public:
 	Loaded(const LoadOptions &options, const ReadOptions &read, std::string namespace_object,
-	       TrafficControl traffic_control, NodeSockets sockets, std::shared_ptr<Conntrack> conntrack)
-	    : object(options), reader(object, options.max_slots, read, std::move(sockets), std::move(conntrack)),
-	      devices(object.map_descriptor("devices"), object.map_descriptor("ledger")),
-	      hooks(make_hooks(object, options, traffic_control)), options_(options),
-	      namespace_object_(std::move(namespace_object)), traffic_control_(traffic_control)
-	{
-	}
+	       TrafficControl traffic_control, NodeSockets sockets, std::shared_ptr<Conntrack> conntrack,
+	       const std::optional<PinOptions> &pin);
 	// `ifindex` with the base of the namespace, here and below. Returns what sees packets first.
 	std::vector<std::string> attach(uint32_t ifindex, const std::string &name, flow_direction direction,
 					bool frames_start_at_ip, const std::optional<NetworkNamespace> &place);
@@ -40,10 +37,13 @@ class Loaded
 	// Lets go of whatever it can.
 	void detach_all() noexcept;
 
+	std::unique_ptr<PinnedMaps> pins; // null: nothing outlives the process
 	BpfObject object;
+	std::unique_ptr<Progress> progress; // the same
 	FlowReader reader;
 	DeviceTable devices;
 	std::unique_ptr<Hooks> hooks;
+	std::set<HookPlace> inherited; // where programs hung when the table was taken over
 
       private:
 	// Of another namespace, as long as a program hangs there.

@@ -11,6 +11,7 @@
 #include "../bpf/flow.h"
 #include "failure.h"
 #include "libbpf_log.h"
+#include "pins.h"
 
 namespace weir
 {
@@ -90,12 +91,13 @@ void take_maps(bpf_object *object, const BpfObject &shared)
 
 } // namespace
 
-BpfObject::BpfObject(const LoadOptions &options, const BpfObject *shared)
+BpfObject::BpfObject(const LoadOptions &options, const BpfObject *shared, PinnedMaps *pins)
 {
 	std::string log;
-	const LibbpfLog keeper(log);
-
-	object_.reset(bpf_object__open_file(options.object_path.c_str(), nullptr));
+	{
+		const LibbpfLog keeper(log);
+		object_.reset(bpf_object__open_file(options.object_path.c_str(), nullptr));
+	}
 	if (!object_)
 		throw Failure("bpf_object__open_file " + options.object_path, errno, log);
 	bpf_program *program;
@@ -125,12 +127,22 @@ BpfObject::BpfObject(const LoadOptions &options, const BpfObject *shared)
 		control->mask = options.initial_slots - 1;
 	}
 
-	const int error = bpf_object__load(object_.get());
+	// This may remove filters, for which libbpf's log is kept as well, and only one can keep it.
+	if (pins)
+		pins->prepare(object_.get());
+
+	int error;
+	{
+		const LibbpfLog keeper(log);
+		error = bpf_object__load(object_.get());
+	}
 	if (error) {
 		const bool rejected = log.find("BEGIN PROG LOAD LOG") != std::string::npos;
 		throw Failure(rejected ? "bpf_prog_load" : "bpf_object__load", -error,
 			      rejected ? describe_rejection(log) : last_lines(log, 4));
 	}
+	if (pins)
+		pins->keep(object_.get());
 }
 
 int BpfObject::map_descriptor(const char *name) const

@@ -25,12 +25,14 @@ struct LoadOptions {
 	uint32_t index_base = 0;    // flow_settings
 };
 
+class PinnedMaps;
+
 class BpfObject
 {
       public:
 	// Throws Failure; when the verifier refuses, detail holds its last lines and the path of the whole log.
-	// `shared` has the maps that this one counts into, in place of its own.
-	explicit BpfObject(const LoadOptions &options, const BpfObject *shared = nullptr);
+	// `shared` has the maps that this one counts into, in place of its own; `pins` is where its own stay. Or null.
+	explicit BpfObject(const LoadOptions &options, const BpfObject *shared = nullptr, PinnedMaps *pins = nullptr);
 
 	int map_descriptor(const char *name) const;
 	int program_descriptor(const char *name) const;

@@ -11,8 +11,22 @@ import {
   type PacketSource,
 } from './capabilities.ts';
 
-const { EPERM, EACCES, EINVAL, ENOENT, ENODEV, EEXIST, ENOSYS, EOPNOTSUPP, ENOMEM, EMFILE, ENFILE, ESTALE } =
-  constants.errno;
+const {
+  EPERM,
+  EACCES,
+  EAGAIN,
+  EROFS,
+  EINVAL,
+  ENOENT,
+  ENODEV,
+  EEXIST,
+  ENOSYS,
+  EOPNOTSUPP,
+  ENOMEM,
+  EMFILE,
+  ENFILE,
+  ESTALE,
+} = constants.errno;
 /** Of the kernel only, where a machine cannot translate a program; not in errno(3). */
 const ENOTSUPP = 524;
 
@@ -61,6 +75,7 @@ function explain({ call, errno, detail }: NativeFailure, source: PacketSource): 
   // First, since without a free descriptor the capabilities cannot be read.
   const shortage = shortages.get(errno);
   if (shortage !== undefined) return { code: 'kernel/call', fix: shortage };
+  if (call.startsWith('pin_path ')) return explainPins(errno);
   // The verifier says EACCES too, of a program that it refuses; and a file that cannot be opened has nothing to do with
   // capabilities.
   const refused = errno === EACCES && !/^(bpf_prog_load|bpf_object__open_file)/.test(call);
@@ -86,6 +101,23 @@ function explain({ call, errno, detail }: NativeFailure, source: PacketSource): 
     return { code: 'kernel/unsupported', fix: 'Weir needs Linux 5.15 or later, built with CONFIG_BPF_SYSCALL' };
   }
   return { code: 'kernel/call', fix: detail === '' ? 'see the error name in errno(3)' : 'see the text above' };
+}
+
+function explainPins(errno: number): Explanation {
+  const code = 'kernel/pins';
+  if (errno === EOPNOTSUPP) {
+    const fix = 'name a folder on one, such as /sys/fs/bpf/weir; `mount -t bpf bpf /sys/fs/bpf` where none is mounted';
+    return { code, reason: 'it is not on a bpf file system', fix };
+  }
+  if (errno === EAGAIN) {
+    const fix = 'stop that one, or give each agent a pin_path of its own';
+    return { code, reason: 'another agent that is alive uses it', fix };
+  }
+  if (errno === EPERM || errno === EACCES || errno === EROFS) {
+    const fix = 'let this user write there; names on a bpf file system have no dots';
+    return { code, reason: 'it cannot be written', fix };
+  }
+  return { code, fix: 'remove what is in the folder (`rm -r`), or name another one' };
 }
 
 /**

@@ -11,7 +11,7 @@ import { reportOf } from '../errors.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { createLogger } from '../telemetry/log.ts';
 import { createRegistry } from '../telemetry/registry.ts';
-import type { Component, Consumer, Host } from './define.ts';
+import type { Component, Consumer, Exporter, Host, Settlement } from './define.ts';
 
 const root = dirname(dirname(import.meta.dirname));
 const folderOfKind = {
@@ -68,6 +68,17 @@ for (const component of components) {
       await instance.stop?.();
     });
   });
+
+  if (component.kind === 'exporter') {
+    test(`${type}: settles what it was given, once, at the latest when it has stopped`, async (t) => {
+      const [config] = exampleConfigs(component, t);
+      const exporter = createInstance(component, config) as Exporter;
+      const settled: Settlement[] = [];
+      exporter.export([], (settlement) => settled.push(settlement));
+      await exporter.stop?.();
+      t.deepEqual(settled, ['delivered']);
+    });
+  }
 
   test(`${type}: is of the kind ${kind} and makes what that kind needs`, (t) => {
     const [config] = exampleConfigs(component, t);

@@ -25,6 +25,12 @@ export interface Host {
   readonly build: { readonly command: string; readonly version: string };
 }
 
+/**
+ * What became of tables behind the pipelines, worst first: an exporter was stopped before it knew; an exporter gave some
+ * up, and has counted them as failed; every exporter that took some was told that they arrived.
+ */
+export type Settlement = 'interrupted' | 'given_up' | 'delivered';
+
 interface Lifecycle {
   /** Acquire what is needed; a rejection stops the whole start. Called once, exporters first and receivers last. */
   start?(): Promise<void>;
@@ -43,13 +49,18 @@ export interface Consumer {
   waitForRoom(signal: AbortSignal): Promise<void>;
   /**
    * Runs every pipeline of this receiver over the table, to the queues of the exporters. Synchronous. Throws only when
-   * a processor failed in every pipeline: then the table is lost, and the receiver says so in its ledger. Returns the
-   * places of the rows that every pipeline filtered, each once; a pipeline that failed has no say. Undefined: none.
+   * a processor failed in every pipeline: then the table is lost, and the receiver says so in its ledger. Unless it
+   * throws, it calls back once, at the latest when the exporters have stopped, with the worst that became of the table.
+   * Returns the places of the rows that every pipeline filtered, each once; a pipeline that failed has no say. Undefined:
+   * none.
    */
-  consume(table: FlowTable): Uint32Array | undefined;
+  consume(table: FlowTable, onSettled?: (settlement: Settlement) => void): Uint32Array | undefined;
 }
 
-export type Receiver = Lifecycle;
+export interface Receiver extends Lifecycle {
+  /** Everything behind has stopped, so that every table is settled. Safe before start and when called twice. */
+  finish?(): Promise<void>;
+}
 
 /** Rows that a processor left out on purpose, for the ledger; `places` and `window` are those of their table. */
 export interface FilteredRows {
@@ -70,8 +81,11 @@ export interface Exporter extends Lifecycle {
   hasRoom(): boolean;
   /** Calls back each time room appears after there was none. */
   onRoom(callback: () => void): void;
-  /** Takes the tables of one window; never throws, never blocks. Without room it counts them as enqueue_failed. */
-  export(tables: readonly MetricTable[]): void;
+  /**
+   * Takes the tables of one window; never throws, never blocks. Without room it counts them as enqueue_failed. Calls back
+   * once, at the latest when it has stopped.
+   */
+  export(tables: readonly MetricTable[], onSettled?: (settlement: Settlement) => void): void;
 }
 
 interface Definition<Config> {

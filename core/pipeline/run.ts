@@ -3,7 +3,7 @@
  * What fails in one pipeline is logged and counted there; the other pipelines and the process go on.
  */
 
-import type { Consumer, Exporter, FilteredRows, Processor } from '../component/define.ts';
+import type { Consumer, Exporter, FilteredRows, Processor, Settlement } from '../component/define.ts';
 import { WeirError } from '../errors.ts';
 import { exporterCounters } from '../queue/counters.ts';
 import type { FlowTable } from '../table/flow-table.ts';
@@ -35,14 +35,20 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
   const behind = [...exporters].filter(([id]) => pipelines.some((pipeline) => pipeline.exporters.includes(id)));
   const hasRoom = () => behind.some(([, exporter]) => exporter.hasRoom());
   const lost = lossCounter(logger, metrics);
-  const exportTo = (id: string, exporter: Exporter, tables: readonly MetricTable[]) => {
+  const exportTo = (
+    id: string,
+    exporter: Exporter,
+    tables: readonly MetricTable[],
+    onSettled: (settlement: Settlement) => void,
+  ) => {
     try {
-      exporter.export(tables);
+      exporter.export(tables, onSettled);
     } catch (error) {
       // A defect of that exporter: the others get their tables, and the receiver has delivered.
       const points = tables.reduce((sum, { ids }) => sum + ids.length, 0);
       exporterCounters({ id, metrics }).sendFailed(points);
       logger.error('Exporter failed on a window.', { 'otelcol.component.id': id, points, error });
+      onSettled('given_up');
     }
   };
 
@@ -51,7 +57,7 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
     async waitForRoom(signal) {
       while (!hasRoom() && !signal.aborted) await room.next(signal);
     },
-    consume(table) {
+    consume(table, onSettled = () => undefined) {
       let failure: unknown;
       const outcomes = new Map<string, Outcome>();
       for (const pipeline of pipelines) {
@@ -62,16 +68,39 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
           lost(pipeline.id, table, error);
         }
       }
+      if (outcomes.size === 0) throw failure;
+      const part = settleTogether(onSettled);
+      // Open until all exporters were asked: some answer at once.
+      const asking = part();
       for (const [id, exporter] of behind) {
         // One call for all pipelines: the room that was asked for is that of one call.
         const tables = pipelines.flatMap((one) =>
           one.exporters.includes(id) ? (outcomes.get(one.id)?.metrics ?? []) : [],
         );
-        if (tables.length > 0) exportTo(id, exporter, tables);
+        if (tables.length > 0) exportTo(id, exporter, tables, part());
       }
-      if (outcomes.size === 0) throw failure;
+      asking('delivered');
       return placesInAll(Array.from(outcomes.values(), joinedPlaces), table.rows);
     },
+  };
+}
+
+const fromWorst: readonly Settlement[] = ['interrupted', 'given_up', 'delivered'];
+
+/** Each part is settled once; when all are that were asked for, the whole is as the worst of them. */
+function settleTogether(onSettled: (settlement: Settlement) => void): () => (settlement: Settlement) => void {
+  let open = 0;
+  let worst: Settlement = 'delivered';
+  return () => {
+    open++;
+    let settled = false;
+    return (settlement) => {
+      if (settled) return;
+      settled = true;
+      if (fromWorst.indexOf(settlement) < fromWorst.indexOf(worst)) worst = settlement;
+      open--;
+      if (open === 0) onSettled(worst);
+    };
   };
 }
 

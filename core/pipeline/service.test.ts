@@ -21,7 +21,7 @@ function setUp(failing: Record<string, Error> = {}) {
       const failure = failing[`${what} ${id}`];
       if (failure !== undefined) throw failure;
     };
-    return { start: step('start'), stop: step('stop') };
+    return { start: step('start'), stop: step('stop'), ...(id === 'in' ? { finish: step('finish') } : {}) };
   };
   const config = sampleConfig({
     receivers: [sampleReceiver('in', () => lifecycle('in'))],
@@ -48,7 +48,7 @@ test('starts exporters first and receivers last, stops receivers first and expor
     'info Everything is ready. Begin running and processing data.',
   ]);
   await Promise.all([service.stop(), service.stop()]);
-  t.deepEqual(steps, ['stop in', 'stop first', 'stop second', 'stop out']);
+  t.deepEqual(steps, ['stop in', 'stop first', 'stop second', 'stop out', 'finish in']);
   t.deepEqual(messages().slice(3), ['info Starting shutdown...', 'info Shutdown complete.']);
 });
 
@@ -61,7 +61,7 @@ test('a component that does not start stops the others, and the error names it a
     'cannot start pipelines: failed to start "in" receiver: bpf(BPF_PROG_LOAD): EPERM\n' +
       '  collector.yaml:1:1  receivers::in   run as root   [kernel/permission]',
   );
-  t.deepEqual(steps.slice(4), ['stop in', 'stop first', 'stop second', 'stop out']);
+  t.deepEqual(steps.slice(4), ['stop in', 'stop first', 'stop second', 'stop out', 'finish in']);
   t.false(messages().some((line) => line.includes('Everything is ready')));
 });
 
@@ -79,7 +79,7 @@ test('a component that does not stop does not keep the others from stopping', as
   const { start, steps } = setUp({ 'stop in': new Error('busy'), 'stop out': new Error('queue not empty') });
   const service = await start();
   const error = await t.throwsAsync(service.stop());
-  t.deepEqual(steps.slice(4), ['stop in', 'stop first', 'stop second', 'stop out']);
+  t.deepEqual(steps.slice(4), ['stop in', 'stop first', 'stop second', 'stop out', 'finish in']);
   t.regex(reportOf(error), /failed to stop "in" receiver: busy[\s\S]*failed to stop "out" exporter: queue not empty/);
 });
 
@@ -100,6 +100,6 @@ test('self-metrics are served while it runs, on the port of the configuration', 
     'nothing was started',
   );
   await service.stop();
-  t.is(steps.at(-1), 'stop out');
+  t.is(steps.at(-1), 'finish in');
   await t.throwsAsync(fetch(`http://127.0.0.1:${port}/metrics`));
 });

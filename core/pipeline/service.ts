@@ -89,14 +89,20 @@ async function startGraph({ exporters, processors, receivers }: Graph): Promise<
 
 /** Stops all, also what has not started; one failure does not keep the others from stopping. */
 async function stopGraph({ receivers, processors, exporters }: Graph): Promise<Error[]> {
-  const nodes: readonly Node<Stoppable>[] = [...receivers, ...processors, ...exporters];
   const failures: Error[] = [];
-  for (const node of nodes) {
-    try {
-      await node.instance.stop?.();
-    } catch (error) {
-      failures.push(inContext(error, 'failed to shutdown pipelines: failed to stop', node));
+  const each = async <Instance>(
+    nodes: readonly Node<Instance>[],
+    end: (instance: Instance) => Promise<void> | undefined,
+  ) => {
+    for (const node of nodes) {
+      try {
+        await end(node.instance);
+      } catch (error) {
+        failures.push(inContext(error, 'failed to shutdown pipelines: failed to stop', node));
+      }
     }
-  }
+  };
+  await each<Stoppable>([...receivers, ...processors, ...exporters], (instance) => instance.stop?.());
+  await each(receivers, (receiver) => receiver.finish?.());
   return failures;
 }

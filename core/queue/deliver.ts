@@ -25,7 +25,13 @@ export interface DeliveryContext {
 
 export type Result =
   | { readonly delivered: true; readonly rejectedPoints: number; readonly message: string }
-  | { readonly delivered: false; readonly error: string; readonly retryWouldHelp: boolean };
+  | {
+      readonly delivered: false;
+      readonly error: string;
+      readonly retryWouldHelp: boolean;
+      /** Given up because the exporter stops. */
+      readonly interrupted: boolean;
+    };
 
 export async function deliver(payload: Payload, context: DeliveryContext): Promise<Result> {
   const { retry, clock, logger, stopping, cancelled } = context;
@@ -37,7 +43,9 @@ export async function deliver(payload: Payload, context: DeliveryContext): Promi
     if (delivery.outcome === 'permanent') return givenUp(`not retryable error: Permanent error: ${delivery.error}`);
     const throttleMs = delivery.throttleMs ?? 0;
     const error = throttleMs > 0 ? `Throttle (${seconds(throttleMs)}), error: ${delivery.error}` : delivery.error;
-    if (stopping.aborted || cancelled.aborted) return givenUp(`interrupted due to shutdown: ${error}`);
+    if (stopping.aborted || cancelled.aborted) {
+      return { ...givenUp(`interrupted due to shutdown: ${error}`), interrupted: true };
+    }
     if (!retry.enabled) return { ...givenUp(error), retryWouldHelp: true };
     const waitMs = nextWaitMs(throttleMs);
     const elapsedMs = clock.monotonicMs() - startMs;
@@ -49,7 +57,7 @@ export async function deliver(payload: Payload, context: DeliveryContext): Promi
   }
 }
 
-const givenUp = (error: string) => ({ delivered: false, error, retryWouldHelp: false }) as const;
+const givenUp = (error: string) => ({ delivered: false, error, retryWouldHelp: false, interrupted: false }) as const;
 
 /** One attempt within the time limit. A timeout is retryable although the server may have taken the request. */
 async function attempt(payload: Payload, context: DeliveryContext): Promise<Delivery> {

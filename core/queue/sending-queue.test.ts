@@ -165,3 +165,25 @@ test('an encoder that fails costs its request and no other', async (t) => {
   t.is(host.metric('otelcol_exporter_send_failed_metric_points'), 1);
   t.is(host.metric('otelcol_exporter_sent_metric_points'), 1);
 });
+
+test('each request is settled once: delivered, given up, or interrupted by the stop', async (t) => {
+  const { exporter, nextAttempt, settle, stops } = createQueueHarness();
+  const settled: string[] = [];
+  const exported = (value: number) => exporter.export(windowOf(value), (how) => settled.push(`${value} ${how}`));
+  exporter.export([], (how) => settled.push(`nothing ${how}`));
+  for (const value of [1, 2, 3, 4]) exported(value);
+  t.deepEqual(settled, ['nothing delivered', '4 given_up']);
+  (await nextAttempt()).answer(accepted);
+  (await nextAttempt()).answer({ outcome: 'permanent', error: 'no' });
+  await nextAttempt().then(async (attempt) => {
+    t.deepEqual(settled.slice(2), ['1 delivered', '2 given_up']);
+    exported(5);
+    void exporter.stop?.();
+    await settle();
+    attempt.answer(unavailable);
+  });
+  (await nextAttempt()).answer(accepted);
+  await settle();
+  t.deepEqual(settled.slice(4), ['3 interrupted', '5 delivered']);
+  t.is(stops(), 1);
+});

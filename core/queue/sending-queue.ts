@@ -4,7 +4,7 @@
  * keeps its place. Without room the receiver does not collect, so a slow server makes windows longer and loses nothing.
  */
 
-import type { Exporter, Host } from '../component/define.ts';
+import type { Exporter, Host, Settlement } from '../component/define.ts';
 import { reportOf } from '../errors.ts';
 import type { MetricTable } from '../table/metric-table.ts';
 import { type ExporterCounters, exporterCounters } from './counters.ts';
@@ -31,6 +31,7 @@ export interface SendingParts {
 interface Request {
   readonly tables: readonly MetricTable[];
   readonly points: number;
+  readonly onSettled: (settlement: Settlement) => void;
 }
 
 export function createSendingExporter(host: Host, config: SendingConfig, parts: SendingParts): Exporter {
@@ -40,7 +41,7 @@ export function createSendingExporter(host: Host, config: SendingConfig, parts: 
     stop: () => queue.stop(),
     hasRoom: () => queue.hasRoom(),
     onRoom: (callback) => queue.onRoom(callback),
-    export: (tables) => queue.offer(tables),
+    export: (tables, onSettled = () => undefined) => queue.offer(tables, onSettled),
   };
 }
 
@@ -98,17 +99,21 @@ class SendingQueue {
     this.#roomCallbacks.push(callback);
   }
 
-  offer(tables: readonly MetricTable[]): void {
+  offer(tables: readonly MetricTable[], onSettled: Request['onSettled']): void {
     const points = tables.reduce((sum, table) => sum + table.ids.length, 0);
-    if (points === 0) return;
+    if (points === 0) {
+      onSettled('delivered');
+      return;
+    }
     if (!this.hasRoom()) {
       this.#counters.enqueueFailed(points);
       const error = this.#stopping.signal.aborted ? 'the exporter has stopped' : 'sending queue is full';
       this.#host.logger.error('Exporting failed. Rejecting data.', { error, rejected_items: points });
+      onSettled('given_up');
       return;
     }
     this.#held.add(tables);
-    this.#waiting.push({ tables, points });
+    this.#waiting.push({ tables, points, onSettled });
     this.#pump();
   }
 
@@ -130,7 +135,10 @@ class SendingQueue {
     const rest = this.#waiting.splice(0);
     const points = rest.reduce((sum, request) => sum + request.points, 0);
     if (points > 0) this.#drop(points, 'interrupted due to shutdown: the queue was not empty in time', '');
-    for (const request of rest) this.#held.remove(request.tables);
+    for (const { tables, onSettled } of rest) {
+      this.#held.remove(tables);
+      onSettled('interrupted');
+    }
     await idle;
     await this.#parts.transport.stop?.();
   }
@@ -150,10 +158,11 @@ class SendingQueue {
 
   async #consume(request: Request): Promise<void> {
     const encoder = this.#idleEncoders.pop() ?? this.#parts.openEncoder();
-    await this.#send(request, encoder);
+    const settlement = await this.#send(request, encoder);
     this.#idleEncoders.push(encoder);
     this.#held.remove(request.tables);
     this.#sending--;
+    request.onSettled(settlement);
     this.#pump();
     if (this.#size === 0) this.#onIdle();
     if (this.#askedWithoutRoom && this.hasRoom()) {
@@ -163,9 +172,12 @@ class SendingQueue {
   }
 
   /** Accounts for every point of the request: sent or failed. */
-  async #send(request: Request, encoder: PayloadEncoder): Promise<void> {
+  async #send(request: Request, encoder: PayloadEncoder): Promise<Settlement> {
     let left = request.points;
+    let settlement: Settlement = 'delivered';
+    let interrupted = false;
     const onOversized = (points: number) => {
+      settlement = 'given_up';
       left -= points;
       this.#drop(points, `one datapoint size is greater than max size, dropping items: ${points}`, '');
     };
@@ -175,10 +187,14 @@ class SendingQueue {
         const result = await deliver(payload, this.#delivery);
         left -= payload.points;
         this.#account(result, payload.points);
+        interrupted ||= !result.delivered && result.interrupted;
+        if (!result.delivered || result.rejectedPoints > 0) settlement = 'given_up';
       }
       if (left > 0) this.#drop(left, 'interrupted due to shutdown', '');
+      return left > 0 || interrupted ? 'interrupted' : settlement;
     } catch (error) {
       this.#drop(left, reportOf(error), '');
+      return 'given_up';
     }
   }
 

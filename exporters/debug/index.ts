@@ -49,21 +49,27 @@ export function createDebugExporter({ verbosity }: DebugConfig, host: Host, outp
     },
     hasRoom: () => closed || !output.writableNeedDrain,
     onRoom: (callback) => void roomCallbacks.push(callback),
-    export(tables) {
+    export(tables, onSettled = () => undefined) {
       const points = tables.reduce((sum, table) => sum + table.ids.length, 0);
-      if (points === 0) return;
+      if (points === 0) {
+        onSettled('delivered');
+        return;
+      }
       if (verbosity === 'basic') {
         host.logger.info('Metrics', countsOf(tables, points));
       } else if (closed) {
         counters.sendFailed(points);
+        onSettled('given_up');
         return;
       } else if (output.writableNeedDrain) {
         counters.enqueueFailed(points);
+        onSettled('given_up');
         return;
       } else {
         output.write(verbosity === 'normal' ? normalText(tables) : detailedText(tables));
       }
       counters.sent(points);
+      onSettled('delivered');
     },
   };
 }

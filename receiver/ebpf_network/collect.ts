@@ -1,9 +1,10 @@
 /**
  * The loop that reads the kernel table: ask the pipelines for room, collect, hand over once, commit. Without room it
- * waits and the next window is longer; a failure is logged and counted, and nothing is forgotten in the kernel.
+ * waits and the next window is longer; a failure is logged and counted, and nothing is forgotten in the kernel. Of a
+ * pinned table a window is committed only when it has arrived, and the next one waits for that.
  */
 
-import type { Consumer } from '../../core/component/define.ts';
+import type { Consumer, Settlement } from '../../core/component/define.ts';
 import { EndpointDimension } from '../../core/table/dimension.ts';
 import { createFlowTables, type FlowTableInput } from '../../core/table/flow-columns.ts';
 import { interfaceSums } from '../../core/table/interface-sums.ts';
@@ -13,8 +14,10 @@ import type { MetricRegistry } from '../../core/telemetry/metrics.ts';
 import { type Collected, type FlowColumns, flowColumns, type KernelTable } from '../../native/index.ts';
 import type { Coverage } from './coverage.ts';
 import type { InterfaceNames } from './interface-names.ts';
+import type { Attachment } from './interfaces.ts';
 import type { Ledger } from './ledger.ts';
 import { createNatReporter } from './nat.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 export interface CollectorOptions {
   /** Id of the receiver. */
@@ -28,6 +31,12 @@ export interface CollectorOptions {
   readonly logger: Logger;
   readonly metrics: MetricRegistry;
   readonly intervalMs: number;
+  /** The table outlives this process: what is not committed is for the next one. */
+  readonly pinned: boolean;
+  /** Where the first window begins, Unix time; absent: now. */
+  readonly windowStartNs?: bigint;
+  /** Interfaces that were counted on before: compared with their own counters from the first collect on. */
+  readonly inherited: readonly Attachment[];
   /** What every flow table of this receiver says about its origin. */
   readonly origin: Pick<
     FlowTableInput,
@@ -40,6 +49,8 @@ export interface Collector {
   run(signal: AbortSignal): Promise<void>;
   /** After the last packet was counted: hands over what is left, or says that it is lost. */
   drain(): Promise<void>;
+  /** When every exporter has stopped: commits the last window if it has arrived. */
+  finish(): Promise<void>;
 }
 
 /** Flows that may come up between asking how many rows there are and reading them. */
@@ -47,25 +58,47 @@ const SLACK_ROWS = 1024;
 /** A table that nobody writes any more is read in one or two collects. */
 const MAX_DRAIN_COLLECTS = 8;
 
-/** What became of one try. */
-type Outcome = 'done' | 'more' | 'no_room' | 'failed';
+/** At the end the last window may take so long to arrive before the exporters are stopped, which ends its retries. */
+export const ARRIVAL_PATIENCE_MS = 5000;
+
+/** What became of one try; `on_its_way`: the signal aborted before the window had arrived. */
+type Outcome = 'done' | 'more' | 'no_room' | 'failed' | 'on_its_way';
 
 export function createCollector(options: CollectorOptions): Collector {
-  const { table, consumer, ledger, names, coverage, clock, logger, intervalMs } = options;
+  const { table, consumer, ledger, names, coverage, clock, logger, intervalMs, pinned } = options;
   const toFlowTable = createFlowTables();
   const report = createReporter(options);
   const nat = createNatReporter(options);
   let endpoints = new EndpointDimension();
   /** A failed collect may have handed out endpoints that did not arrive. */
   let endpointsMissing = false;
-  let windowStartNs = clock.nowNs();
-  /** The rows of the last collect were handed over, and the kernel has not been told. */
-  let handedOver = false;
+  /** The end of the last window that was handed over. */
+  let windowStartNs = options.windowStartNs ?? clock.nowNs();
+  /** Nobody needs the rows of the last collect any more, and the kernel has not been told. */
+  let commitDue = false;
+  /** What will become of them, while that is not known. */
+  let onItsWay: Promise<Settlement> | undefined;
+  let inherited = options.inherited;
 
   async function commit(): Promise<void> {
-    if (!handedOver) return;
-    await table.commit();
-    handedOver = false;
+    if (!commitDue) return;
+    await table.commit(windowStartNs);
+    commitDue = false;
+  }
+
+  function taken(): void {
+    ledger.exported();
+    commitDue = true;
+  }
+
+  /** False: not known when the signal aborted, or stopped on its way. It then stays in the table. */
+  async function arrived(signal: AbortSignal): Promise<boolean> {
+    if (onItsWay === undefined) return true;
+    const settlement = await unlessAborted(onItsWay, signal);
+    if (settlement === undefined || settlement === 'interrupted') return false;
+    onItsWay = undefined;
+    taken();
+    return true;
   }
 
   async function collect(): Promise<{ columns: FlowColumns; collected: Collected }> {
@@ -88,37 +121,43 @@ export function createCollector(options: CollectorOptions): Collector {
     const nowNs = clock.nowNs();
     const window = { startNs: windowStartNs, endNs: nowNs > windowStartNs ? nowNs : windowStartNs + 1n };
     windowStartNs = window.endNs;
-    handedOver = true;
     if (rows === 0) {
-      ledger.exported();
+      taken();
       return;
     }
     try {
       // A copy: the table's columns may be computed when the names have changed.
       const interfaceNames = new Map(names.current);
+      const { promise, resolve } = Promise.withResolvers<Settlement>();
       const translations = { count: translatedRows, of: columns };
       const input = { ...options.origin, interfaceNames, flows: columns, endpoints, rows, translations, window };
-      const filtered = consumer.consume(toFlowTable(input));
+      const filtered = consumer.consume(toFlowTable(input), resolve);
       if (filtered !== undefined) ledger.filtered(interfaceSums(columns, filtered), options.origin.sampling);
-      ledger.exported();
+      if (pinned) onItsWay = promise;
+      else taken();
     } catch (error) {
       ledger.lost('pipeline_failed');
+      commitDue = true;
       logger.error('No pipeline took the flows of a window; they are lost.', { rows, error });
     }
   }
 
-  async function collectOnce(): Promise<Outcome> {
+  async function collectOnce(signal: AbortSignal): Promise<Outcome> {
     try {
+      if (!(await arrived(signal))) return 'on_its_way';
       await commit();
       const { columns, collected } = await collect();
       report.collected(collected);
       nat.collected(collected.natLookUps);
       ledger.collected(collected);
       await coverage.compare();
+      if (inherited.length > 0) await coverage.begin(inherited);
+      inherited = [];
       // Another receiver may have taken the room in the meantime. Nothing is forgotten: the next collect has it all.
       if (collected.rows > 0 && !consumer.hasRoom()) return 'no_room';
       handOver(columns, collected);
       if (collected.complete) names.rowsOut();
+      if (!(await arrived(signal))) return 'on_its_way';
       await commit();
       return collected.complete ? 'done' : 'more';
     } catch (error) {
@@ -134,7 +173,7 @@ export function createCollector(options: CollectorOptions): Collector {
         await clock.sleep(Math.max(0, dueMs - clock.monotonicMs()), signal);
         if (!signal.aborted && !consumer.hasRoom()) await consumer.waitForRoom(signal);
         if (signal.aborted) return;
-        const outcome = await collectOnce();
+        const outcome = await collectOnce(signal);
         if (outcome === 'more') continue;
         const nowMs = clock.monotonicMs();
         // After a window that came late, the next one has its full length.
@@ -142,15 +181,30 @@ export function createCollector(options: CollectorOptions): Collector {
       }
     },
     async drain() {
+      const arrival = new AbortController();
+      const drained = new AbortController();
+      if (pinned) void clock.sleep(ARRIVAL_PATIENCE_MS, drained.signal).then(() => arrival.abort());
       for (let collects = 0; collects < MAX_DRAIN_COLLECTS; collects++) {
-        const outcome = await collectOnce();
-        if (outcome === 'no_room') {
+        const outcome = await collectOnce(arrival.signal);
+        if (outcome === 'no_room' && !pinned) {
           ledger.lost('receiver_stopped');
           logger.error('No exporter has room: what was counted since the last export is lost.');
         }
-        if (outcome === 'done' || outcome === 'no_room') return;
+        if (outcome === 'more' || outcome === 'failed') continue;
+        drained.abort();
+        return;
       }
-      logger.error('The flow table could not be read to its end: what was counted since the last export is lost.');
+      drained.abort();
+      const fate = pinned ? 'stays in the table, for the next agent' : 'is lost';
+      logger.error(`The flow table could not be read to its end: what was counted since the last export ${fate}.`);
+    },
+    async finish() {
+      try {
+        if (await arrived(AbortSignal.abort())) await commit();
+        else logger.warn('The last window was not acknowledged: it stays in the table, for the next agent.');
+      } catch (error) {
+        logger.error('Cannot commit the last window: the next agent may send it again.', { error });
+      }
     },
   };
 }

@@ -33,6 +33,7 @@ test('an empty block takes every default', (t) => {
   );
   t.deepEqual(rest, {
     source: 'tc',
+    pin_path: '',
     nat: 'conntrack',
     traffic_control_backend: 'auto',
     sampling: 0,

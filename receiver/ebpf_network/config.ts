@@ -5,7 +5,8 @@
  */
 
 import { isIP } from 'node:net';
-import { boolean, duration, nonNegativeInteger, oneOf, positiveInteger } from '../../core/config/formats.ts';
+import type { ConfigProblem } from '../../core/component/define.ts';
+import { boolean, duration, nonNegativeInteger, oneOf, positiveInteger, text } from '../../core/config/formats.ts';
 import { featureList, presetList, textListOf } from '../../core/config/lists.ts';
 import { type ConfigSchema, type Format, FormatError } from '../../core/config/schema.ts';
 import { suggestionFor } from '../../core/config/suggest.ts';
@@ -31,6 +32,8 @@ export interface EbpfNetworkConfig {
   readonly deduper_fc_ttl: number;
   readonly nat: 'conntrack' | 'none';
   readonly cache_max_flows: number;
+  /** Empty: nothing outlives the agent. */
+  readonly pin_path: string;
   /** Milliseconds. */
   readonly cache_active_timeout: number;
   readonly guess_ports: 'disable' | 'ordinal';
@@ -124,6 +127,17 @@ const address: Format<string> = Object.assign(
   { text: true as const },
 );
 
+const pinFolder: Format<string> = Object.assign(
+  (value: unknown) => {
+    const path = text(value);
+    const fix = 'write an absolute path such as /sys/fs/bpf/weir';
+    if (path !== '' && !path.startsWith('/'))
+      throw new FormatError({ message: `must be absolute, got "${path}"`, fix });
+    return path;
+  },
+  { text: true as const },
+);
+
 const agentInterface: Format<string> = Object.assign(
   (value: unknown) => {
     if (typeof value === 'string' && /^(external|local|name:.+)$/.test(value)) return value;
@@ -194,6 +208,11 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     format: flowCapacity,
     default: 131_072,
   },
+  pin_path: {
+    doc: 'A folder on a bpf file system, such as `/sys/fs/bpf/weir`: tables and programs stay there and go on counting when the agent ends, and the next one takes them over. Empty: nothing outlives the agent.',
+    format: pinFolder,
+    default: '',
+  },
   cache_active_timeout: {
     doc: 'How often the table is read; from `10ms` to `1h`.',
     format: timeBetween(MIN_ACTIVE_TIMEOUT_MS, '10ms', MAX_ACTIVE_TIMEOUT_MS, '1h'),
@@ -246,6 +265,21 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     default: [...features],
   },
 };
+
+/** What contradicts itself between keys. */
+export function problemsBetween({ pin_path, source, netns }: EbpfNetworkConfig): readonly ConfigProblem[] {
+  if (pin_path === '') return [];
+  const problems: ConfigProblem[] = [];
+  if (source !== 'tc') {
+    const message = `pin_path needs source: tc, got ${source}: a packet socket ends with its process`;
+    problems.push({ path: ['pin_path'], message, fix: 'set source: tc, or remove pin_path' });
+  }
+  if (netns !== 'host') {
+    const message = `pin_path needs netns: host, got ${netns}: other network namespaces are let go with the process`;
+    problems.push({ path: ['pin_path'], message, fix: 'set netns: host, or remove pin_path' });
+  }
+  return problems;
+}
 
 /** Keys of Beyla's `network` section that live elsewhere here. */
 export const elsewhere: Readonly<Record<string, string>> = {

@@ -33,6 +33,8 @@ export interface FollowerOptions {
   readonly metrics: MetricRegistry;
   readonly tunnels: TunnelFollower;
   readonly listInterfaces: () => readonly NetworkInterface[];
+  /** Where programs hung before this process; absent: nowhere, and nothing is covered. */
+  readonly inherited?: readonly Hook[];
 }
 
 export interface Follower {
@@ -53,7 +55,8 @@ export function createFollower(options: FollowerOptions): Follower {
   const { rules, table, names, coverage, tunnels, logger, listInterfaces } = options;
   const failures = createFailures(options);
   const hanging = createHanging(options);
-  let published: readonly number[] = [];
+  /** Undefined: whatever a process before has published. */
+  let published: readonly number[] | undefined = options.inherited === undefined ? [] : undefined;
   let gone = new Set<number>();
   let due = false;
   let atWork = false;
@@ -62,7 +65,7 @@ export function createFollower(options: FollowerOptions): Follower {
 
   const publish = (covered: Iterable<number>) => {
     const indexes = [...new Set(covered)].sort((a, b) => a - b);
-    if (indexes.join() === published.join()) return;
+    if (indexes.join() === published?.join()) return;
     table.setCovered(indexes);
     published = indexes;
     logger.debug('Packets from these interfaces count as they come in.', { indexes });
@@ -100,7 +103,7 @@ export function createFollower(options: FollowerOptions): Follower {
         continue;
       }
       try {
-        if (direction === 'ingress' && !rules.everyInterface) publish([...published, iface.index]);
+        if (direction === 'ingress' && !rules.everyInterface) publish([...(published ?? []), iface.index]);
         await hanging.attach(hook);
         attached.push(hook);
       } catch (error) {
@@ -156,8 +159,13 @@ export function createFollower(options: FollowerOptions): Follower {
 const isGone = (error: unknown) => error instanceof WeirError && error.code === 'interface/missing';
 
 /** Where programs hang, with the name, the ledger and the coverage of each interface. */
-function createHanging({ table, names, ledger, coverage, logger }: FollowerOptions) {
-  let hooks: readonly Hook[] = [];
+function createHanging({ table, names, ledger, coverage, logger, inherited = [] }: FollowerOptions) {
+  let hooks = inherited;
+  for (const { iface, direction } of inherited) {
+    names.set(keyOf(iface), iface.name);
+    table.rename(iface);
+    ledger.show(keyOf(iface), direction);
+  }
   const forget = (iface: NetworkInterface) => {
     if (hooks.some((hook) => hook.iface.index === iface.index)) return;
     names.release(keyOf(iface));
@@ -190,6 +198,7 @@ function createHanging({ table, names, ledger, coverage, logger }: FollowerOptio
       const { index, name } = after;
       hooks = hooks.map((hook) => (hook.iface.index === index ? { ...hook, iface: after } : hook));
       names.set(keyOf(after), name);
+      table.rename(after);
       coverage.end(index);
       logger.info('An interface has a new name.', { before: before.name, interface: name });
     },

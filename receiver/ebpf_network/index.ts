@@ -18,13 +18,14 @@ import {
 } from '../../native/index.ts';
 import { addressTowards, findAgentAddress } from './agent-address.ts';
 import { type Collector, type CollectorOptions, createCollector } from './collect.ts';
-import { countedProtocols, type EbpfNetworkConfig, elsewhere, samplingOf, schema } from './config.ts';
+import { countedProtocols, type EbpfNetworkConfig, elsewhere, problemsBetween, samplingOf, schema } from './config.ts';
 import { createCoverage, type InterfaceBytes, readInterfaceBytes } from './coverage.ts';
 import { createFollower, type Follower } from './follow.ts';
 import { InterfaceNames } from './interface-names.ts';
 import { nothingLeft, selectInterfaces } from './interfaces.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { mayAskConntrack } from './nat.ts';
+import { attachmentsOf, pinPlace, reportRefused, takeOver } from './pins.ts';
 import { agentResource, resourceSources } from './resource.ts';
 import { firstThatAttaches, sayWhatIsCounted } from './source.ts';
 import { pollInterfaces, type SpaceSource, watchSpaces } from './spaces.ts';
@@ -61,6 +62,7 @@ export default defineReceiver<EbpfNetworkConfig>({
   description: 'Counts the flows of this host in the kernel: every byte and packet, each once.',
   config: schema,
   elsewhere,
+  validate: problemsBetween,
   adds: flowAttributes,
   create: (config, host, consumer) => {
     // From here on they are heard of: exporters start before this receiver does.
@@ -83,13 +85,20 @@ interface Running {
 export function createReceiver(config: EbpfNetworkConfig, host: Host, consumer: Consumer, source: Kernel): Receiver {
   let running: Running | undefined;
   let stopping: Promise<void> | undefined;
+  let finishing: Promise<void> | undefined;
   return {
     async start() {
       running = await startCounting(config, host, consumer, source);
     },
     async stop() {
-      if (running !== undefined) stopping ??= stopCounting(running, host, source);
+      if (running === undefined) return;
+      stopping ??= config.pin_path === '' ? stopCounting(running, host, source) : stopReading(running);
       await stopping;
+    },
+    async finish() {
+      if (running === undefined || config.pin_path === '') return;
+      finishing ??= finishReading(running, source);
+      await finishing;
     },
   };
 }
@@ -121,6 +130,7 @@ async function startCounting(
     const { readInterfaceBytes } = source;
     const coverage = createCoverage({ receiver: id, ledger, metrics, logger, readInterfaceBytes });
     const intervalMs = config.cache_active_timeout;
+    const pin = pinPlace(config);
     const trueEnds = mayAskConntrack(config, logger);
     const count = async (packetSource: PacketSource) => {
       const table = await source.openKernelTable({
@@ -133,16 +143,29 @@ async function startCounting(
         ...(config.exclude_self ? { ownConnections: source.ownConnections } : {}),
         trueEnds,
         ...(protocols === undefined ? {} : { protocols }),
+        ...(pin === undefined ? {} : { pin }),
       });
       try {
+        reportRefused(table, config.pin_path, ledger, logger);
+        const inherited = await takeOver(table, all, names, logger);
+        const windowStartNs = table.takenOver?.windowEndNs || undefined;
         const parts = { table, consumer, ledger, names, coverage, clock, logger, metrics };
-        const collector = createCollector({ receiver: id, ...parts, intervalMs, origin });
+        const collector = createCollector({
+          receiver: id,
+          ...parts,
+          intervalMs,
+          origin,
+          pinned: pin !== undefined,
+          inherited: attachmentsOf(inherited ?? []),
+          ...(windowStartNs === undefined ? {} : { windowStartNs }),
+        });
         const following = createFollower({
           receiver: id,
           rules,
           ...parts,
           tunnels: createTunnelFollower({ table, listTunnels: source.listTunnels, logger }),
           listInterfaces: spaces.listInterfaces,
+          ...(inherited === undefined ? {} : { inherited }),
         });
         follower = following;
         // What changed in the meantime, it sees when it has started.
@@ -215,6 +238,19 @@ async function stopCounting(running: Running, { logger }: Host, { write }: Kerne
     logger.warn('Cannot detach in order: packets of the last moment may be missing.', { error });
   }
   await collector.drain();
+  for (const line of ledger.lines()) write(`${line}\n`);
+  await table.close();
+}
+
+/** What hangs stays and counts on: the last window ends here, and what comes after it is for the next agent. */
+async function stopReading({ watch, follower, collector, endLoop }: Running): Promise<void> {
+  watch.close();
+  await Promise.all([endLoop(), follower.stop()]);
+  await collector.drain();
+}
+
+async function finishReading({ table, ledger, collector }: Running, { write }: Kernel): Promise<void> {
+  await collector.finish();
   for (const line of ledger.lines()) write(`${line}\n`);
   await table.close();
 }

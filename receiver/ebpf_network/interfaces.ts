@@ -61,7 +61,7 @@ const masterKinds = new Set(['bridge', 'bond', 'team', 'vrf', 'openvswitch']);
 const upperKinds = new Set(['vlan', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap']);
 
 /** Undefined where it is not known. */
-function frameStartOf({ linkType, pointToPoint }: NetworkInterface): FrameStart | undefined {
+export function frameStartOf({ linkType, pointToPoint }: NetworkInterface): FrameStart | undefined {
   if (GRE_LINK_TYPES.has(linkType)) return pointToPoint ? 'ip' : undefined;
   return FRAME_STARTS.get(linkType);
 }

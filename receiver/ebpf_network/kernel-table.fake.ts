@@ -4,7 +4,7 @@
  * long: it has whatever the real one has.
  */
 
-import type { Consumer } from '../../core/component/define.ts';
+import type { Consumer, Settlement } from '../../core/component/define.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
 import type {
@@ -38,6 +38,8 @@ const none: Amount = { bytes: 0, packets: 0 };
 export class FakeKernelTable implements KernelTable {
   readonly programIds = { ingress: 1, egress: 2 };
   hookKind: KernelTable['hookKind'] = 'tcx';
+  takenOver: KernelTable['takenOver'];
+  refusedPins: KernelTable['refusedPins'];
   /** What attach returns. */
   ahead: readonly string[] = [];
   /** What was called, in order. */
@@ -84,6 +86,9 @@ export class FakeKernelTable implements KernelTable {
   }
   async detachOffLoop(index: number, direction: HookDirection): Promise<void> {
     this.detach(index, direction);
+  }
+  rename({ index, name }: { readonly index: number; readonly name: string }): void {
+    this.calls.push(`rename ${index} ${name}`);
   }
   setCovered(indexes: readonly number[]): void {
     this.calls.push(`setCovered ${indexes}`);
@@ -219,6 +224,9 @@ export interface FakeConsumer extends Consumer {
   /** Places of the rows of each table that count as filtered. */
   filtered: Uint32Array | undefined;
   readonly tables: FlowTable[];
+  /** Says what became of the tables that are open. */
+  settle(settlement: Settlement): void;
+  delivers: boolean; // false: tables that come wait for `settle`
   /** Thrown by every consume while set. */
   failure: Error | undefined;
   setRoom(room: boolean): void;
@@ -230,9 +238,14 @@ export function createFakeConsumer(): FakeConsumer {
   let room = true;
   let announce = () => {};
   let waiter: (() => void) | undefined;
+  const open: ((settlement: Settlement) => void)[] = [];
   return {
     tables: [],
     failure: undefined,
+    delivers: true,
+    settle(settlement) {
+      for (const onSettled of open.splice(0)) onSettled(settlement);
+    },
     filtered: undefined,
     hasRoom: () => room,
     waitForRoom: (signal) =>
@@ -244,9 +257,11 @@ export function createFakeConsumer(): FakeConsumer {
         signal.addEventListener('abort', () => waiter?.(), { once: true });
         announce();
       }),
-    consume(table) {
+    consume(table, onSettled = () => undefined) {
       if (this.failure !== undefined) throw this.failure;
       this.tables.push(table);
+      open.push(onSettled);
+      if (this.delivers) this.settle('delivered');
       return this.filtered;
     },
     setRoom(value) {

@@ -8,7 +8,7 @@ import type { Counter, Gauge, Labels, MetricRegistry } from '../../core/telemetr
 import type { Amount, Collected, HookDirection, LedgerRow } from '../../native/index.ts';
 
 /** Why rows that were collected did not leave. */
-export type LossReason = 'receiver_stopped' | 'pipeline_failed';
+export type LossReason = 'receiver_stopped' | 'pipeline_failed' | 'pins_refused';
 
 export interface Ledger {
   /** Something is counted there from now on: it is shown even when nothing comes. */
@@ -24,6 +24,8 @@ export interface Ledger {
   exported(): void;
   /** The rows of the last collect are gone. */
   lost(reason: LossReason): void;
+  /** Of a table that is gone: seen, and lost. */
+  lostBefore(reason: LossReason, name: string, direction: HookDirection, amount: Amount): void;
   /** By the name of the interface, both directions together. */
   seenBytes(): ReadonlyMap<string, number>;
   /** One line an interface, both directions together. */
@@ -76,8 +78,8 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
   const publish = createPublisher(metrics);
 
   const nameOf = (iface: number) => interfaceNames.get(iface) ?? `${iface}`;
-  const accountOf = (iface: number, direction: HookDirection): Account => {
-    const name = nameOf(iface);
+  const accountOf = (iface: number, direction: HookDirection) => accountNamed(nameOf(iface), direction);
+  const accountNamed = (name: string, direction: HookDirection): Account => {
     const key = `${name} ${direction}`;
     const known = accounts.get(key);
     if (known !== undefined) return known;
@@ -142,6 +144,9 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
       leaveTable((account) => {
         account.lost[reason] = add(account.lost[reason] ?? nothing, account.rows);
       }),
+    lostBefore(reason, name, direction, amount) {
+      addGrowth(accountNamed(name, direction).lost, { [reason]: amount });
+    },
     seenBytes: () =>
       new Map([...byInterface(accounts.values())].map(([name, both]) => [name, total(both.map(seenOf)).bytes])),
     lines: () => ledgerLines([...accounts.values()]),
@@ -227,6 +232,9 @@ function ledgerLines(accounts: readonly Account[]): string[] {
       `sampled ${bytesText(total(both.map(({ sampled }) => sampled)))}`,
       `lost ${bytesText(total(both.map(lostOf)))}`,
     ];
+    // What no exporter acknowledged, and a later agent takes over.
+    const inTable = total(both.map(inTableOf));
+    if (inTable.packets > 0) parts.push(`in_table ${bytesText(inTable)}`);
     return parts.join('   ');
   });
 }

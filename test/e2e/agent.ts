@@ -36,6 +36,8 @@ export interface Agent {
   printed(): string;
   /** Sends SIGINT, as Ctrl-C does, and waits for the end. */
   stop(): Promise<Ended>;
+  /** Sends SIGKILL and waits for the end. */
+  kill(): Promise<Ended>;
 }
 
 /** Starts `weir --config` with this text; resolves when every program is attached and every component runs. */
@@ -46,15 +48,17 @@ export async function startAgent(namespace: NetworkNamespace, yaml: string): Pro
   });
   const ready = until('the agent is ready', () => running.said().includes(READY));
   await Promise.race([ready, ended]);
+  const end = (signal: NodeJS.Signals) => {
+    running.child.kill(signal);
+    return running.ended;
+  };
   ended.catch(() => undefined); // from here on its end is what stop() waits for
   return {
     pid: running.child.pid!,
     said: running.said,
     printed: running.printed,
-    stop: () => {
-      running.child.kill('SIGINT');
-      return running.ended;
-    },
+    stop: () => end('SIGINT'),
+    kill: () => end('SIGKILL'),
   };
 }
 
@@ -79,6 +83,9 @@ export interface Sink {
   /** From now on every request is answered UNAVAILABLE or 503. */
   refuse(): void;
   accept(): void;
+  /** From now on points are taken, and nobody is told; until `answer`. */
+  hold(): void;
+  answer(): void;
   stop(): void;
 }
 
@@ -96,6 +103,7 @@ export async function startSink(
   const folder = mkdtempSync(join(tmpdir(), 'weir-test-'));
   const out = join(folder, 'points.jsonl');
   const refusal = join(folder, 'refuse');
+  const silence = join(folder, 'hold');
   const places = ['--grpc', `${address}:4317`, '--http', `${address}:4318`, '--out', out, '--refuse-while', refusal];
   if (tls !== undefined) {
     for (const part of ['key', 'cert'] as const) {
@@ -103,6 +111,7 @@ export async function startSink(
       places.push(`--${part}`, join(folder, part));
     }
   }
+  places.push('--hold-while', silence);
   const child = namespace.spawn(process.execPath, [SINK, ...places], { stdio: ['ignore', 'pipe', 'inherit'] });
   const printed = textOf(child, 'stdout');
   await until('the sink listens', () => printed().includes('\n'));
@@ -111,6 +120,8 @@ export async function startSink(
     points: () => (existsSync(out) ? readFileSync(out, 'utf8').split('\n').slice(0, -1).map(pointOf) : []),
     refuse: () => writeFileSync(refusal, ''),
     accept: () => rmSync(refusal),
+    hold: () => writeFileSync(silence, ''),
+    answer: () => rmSync(silence),
     stop: () => {
       child.kill('SIGKILL');
       rmSync(folder, { recursive: true, force: true });

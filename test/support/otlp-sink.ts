@@ -1,19 +1,22 @@
 /**
  * A real OTLP server for tests, gRPC and HTTP: keeps every point it accepts and answers as it is told. As a program,
- * `node test/support/otlp-sink.ts --grpc 0.0.0.0:4317 --http 0.0.0.0:4318 --out points.jsonl [--refuse-while FILE] [--key FILE
- * --cert FILE]`,
- * it appends points as JSON lines before it answers, and refuses with UNAVAILABLE or 503 for as long as FILE exists.
+ * `node test/support/otlp-sink.ts --grpc 0.0.0.0:4317 --http 0.0.0.0:4318 --out points.jsonl [--refuse-while FILE]
+ * [--hold-while FILE] [--key FILE --cert FILE]`, it appends points as JSON lines before it answers, refuses with
+ * UNAVAILABLE or 503 for as long as the first FILE exists, and keeps answers back for as long as the second does.
  */
 
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import * as grpc from '@grpc/grpc-js';
 import { decodeRequest, encodeResponse, encodeStatus } from './otlp-protos.ts';
 import { pointsOf, type ReceivedPoint } from './received-points.ts';
+
+const HOLD_POLL_MS = 5;
 
 /** How to answer a request otherwise than by accepting it. */
 export interface Answer {
@@ -64,6 +67,8 @@ export interface SinkOptions {
   /** PEM; both servers then speak TLS. */
   readonly tls?: { readonly key: string; readonly cert: string };
   readonly onPoints?: (points: readonly ReceivedPoint[]) => void;
+  /** Awaited between taking points and answering. */
+  readonly beforeAnswer?: () => Promise<void>;
 }
 
 const METRICS_SERVICE = {
@@ -129,10 +134,11 @@ type Receive = (headers: Readonly<Record<string, string>>, body: Buffer) => Answ
 async function startGrpc(options: SinkOptions, receive: Receive) {
   const server = new grpc.Server();
   server.addService(METRICS_SERVICE, {
-    Export(call: grpc.ServerUnaryCall<Buffer, Buffer>, respond: grpc.sendUnaryData<Buffer>) {
+    async Export(call: grpc.ServerUnaryCall<Buffer, Buffer>, respond: grpc.sendUnaryData<Buffer>) {
       const headers = Object.fromEntries(Object.entries(call.metadata.getMap()).map(([k, v]) => [k, String(v)]));
       const answer = receive(headers, call.request);
       if (answer.hang) return;
+      await options.beforeAnswer?.();
       if (answer.grpcStatus === undefined) {
         respond(null, responseOf(answer));
         return;
@@ -168,6 +174,7 @@ async function startHttp(options: SinkOptions, receive: Receive) {
       body,
     );
     if (answer.hang) return;
+    await options.beforeAnswer?.();
     response.setHeader('content-type', 'application/x-protobuf');
     if (answer.retryAfter !== undefined) response.setHeader('retry-after', answer.retryAfter);
     response.statusCode = answer.httpStatus ?? 200;
@@ -208,16 +215,20 @@ async function main(): Promise<void> {
       http: { type: 'string' },
       out: { type: 'string' },
       'refuse-while': { type: 'string' },
+      'hold-while': { type: 'string' },
       key: { type: 'string' },
       cert: { type: 'string' },
     },
   });
-  const { grpc, http, out, 'refuse-while': refuseWhile, key, cert } = values;
+  const { grpc, http, out, 'refuse-while': refuseWhile, 'hold-while': holdWhile, key, cert } = values;
   if (out === undefined) throw new Error('--out FILE is missing');
   const asText = (_key: string, value: unknown) => (typeof value === 'bigint' ? value.toString() : value);
   const sink = await startOtlpSink({
     ...(grpc === undefined ? {} : { grpc }),
     ...(http === undefined ? {} : { http }),
+    beforeAnswer: async () => {
+      while (holdWhile !== undefined && existsSync(holdWhile)) await delay(HOLD_POLL_MS);
+    },
     ...(key === undefined || cert === undefined
       ? {}
       : { tls: { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') } }),

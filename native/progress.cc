@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "progress.h"
+
+#include <atomic>
+
+#include "pins.h"
+
+namespace weir
+{
+
+namespace
+{
+
+// A process that is killed has made the stores that the program makes up to some point, in this order; the compiler
+// must not change it.
+void keep_order()
+{
+	std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+void store(uint64_t &place, uint64_t value)
+{
+	keep_order();
+	__atomic_store_n(&place, value, __ATOMIC_RELEASE);
+	keep_order();
+}
+
+} // namespace
+
+Progress::Progress(const PinnedMaps &maps, uint32_t max_slots)
+    : head_(maps.own("progress_head", sizeof(ProgressHead), 1), 1, "progress_head"),
+      slots_descriptor_(maps.own("progress_slots", sizeof(Staged<flow_amount>), max_slots)),
+      ledger_(maps.own("progress_ledger", sizeof(Staged<ledger_row>), LEDGER_INTERFACES * 2), LEDGER_INTERFACES * 2,
+	      "progress_ledger")
+{
+	for (uint32_t key = 0; key < ledger_.size(); key++)
+		settle(ledger_[key]);
+	for (uint64_t &window : head_->overflow_window) {
+		if (window > head_->committed)
+			store(window, 0);
+	}
+}
+
+void Progress::map_slots(size_t count)
+{
+	const size_t before = slots_.size();
+	slots_ = MapView<Staged<flow_amount>>(slots_descriptor_, count, "progress_slots");
+	for (size_t index = before; index < count; index++)
+		settle(slots_[index]);
+}
+
+// Kills may come between any two stores: what an entry stands for is the same before and after each of them.
+template <typename Value>
+void Progress::settle(Staged<Value> &entry) const
+{
+	if (entry.window == 0)
+		return;
+	if (entry.window <= head_->committed) {
+		entry.value = entry.next;
+		keep_order();
+	}
+	store(entry.window, 0);
+}
+
+template <typename Value>
+void Progress::stage(Staged<Value> &entry, const Value &next) const
+{
+	settle(entry);
+	entry.next = next;
+	// Last: until here there is no window that could be committed.
+	store(entry.window, head_->committed + 1);
+}
+
+void Progress::stage_slot(uint32_t index, const flow_amount &total)
+{
+	stage(slots_[index], total);
+}
+
+void Progress::unstage_slot(uint32_t index)
+{
+	settle(slots_[index]);
+}
+
+void Progress::forget_slot(uint32_t index)
+{
+	store(slots_[index].window, 0);
+	slots_[index].value = {};
+}
+
+ledger_row Progress::ledger(uint32_t key) const
+{
+	const Staged<ledger_row> &entry = ledger_[key];
+	return entry.window != 0 && entry.window <= head_->committed ? entry.next : entry.value;
+}
+
+void Progress::stage_ledger(uint32_t key, const ledger_row &row)
+{
+	stage(ledger_[key], row);
+}
+
+void Progress::stage_overflow(uint32_t generation)
+{
+	store(head_->overflow_window[generation], head_->committed + 1);
+}
+
+bool Progress::overflow_is_committed(uint32_t generation) const
+{
+	const uint64_t window = head_->overflow_window[generation];
+	return window != 0 && window <= head_->committed;
+}
+
+void Progress::forget_overflow(uint32_t generation)
+{
+	store(head_->overflow_window[generation], 0);
+}
+
+void Progress::commit(uint64_t window_end_ns)
+{
+	const uint64_t window = head_->committed + 1;
+	store(head_->window_end_ns[window & 1], window_end_ns);
+	store(head_->committed, window);
+}
+
+} // namespace weir

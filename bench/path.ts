@@ -5,7 +5,7 @@
  */
 
 import { fileURLToPath } from 'node:url';
-import { openKernelTable } from '../native/index.ts';
+import { listInterfaces, openKernelTable } from '../native/index.ts';
 import { attachProgram, enterNetworkNamespace, loadPrograms } from '../test/support/native.ts';
 import { createNetworkNamespace, joinByVeth, removeNetworkNamespaces } from '../test/support/network-namespace.ts';
 
@@ -22,10 +22,26 @@ async function main(): Promise<void> {
   const [from, to] = joinByVeth(createNetworkNamespace(), createNetworkNamespace(), { quiet: true });
   enterNetworkNamespace(to.namespace.name);
   const table = await openKernelTable({ maxFlows: 131_072 });
-  const programs = new Map<string, number | undefined>([['none', undefined]]);
+  const sockets = await openKernelTable({ maxFlows: 131_072, source: 'socket_filter' });
+  // Whatever makes the programs do more for a packet that they count.
+  const options = await openKernelTable({ maxFlows: 131_072, protocols: [6, 17], tunnels: 'outer' });
   const references = ['empty', 'hash'].map((name) => ({ name, ...loadPrograms(objectPath(name)) }));
-  for (const { name, programIds } of references) programs.set(name, programIds.count!);
-  programs.set('weir', table.programIds.network_ingress!);
+  const eth0 = listInterfaces().find(({ name }) => name === 'eth0')!;
+  const program = (id: number) => () => attachProgram(id, 'eth0', 'ingress');
+  /** Each attaches, and returns what detaches. */
+  const ways = new Map<string, () => () => void>([
+    ['none', () => () => undefined],
+    ...references.map(({ name, programIds }) => [name, program(programIds.count!)] as const),
+    ['weir', program(table.programIds.network_ingress!)],
+    ['options', program(options.programIds.network_ingress!)],
+    [
+      'socket',
+      () => {
+        sockets.attach(eth0, 'ingress');
+        return () => sockets.detach(eth0.index, 'ingress');
+      },
+    ],
+  ]);
 
   const nsOfPacket = (flows: number): number => {
     const order = ['eth0', flows, 1, PACKETS].map(String);
@@ -34,24 +50,25 @@ async function main(): Promise<void> {
     return (seconds * 1e9) / packets;
   };
 
-  console.log('flows   none ns  +empty  +weir  +hash  weir/hash');
+  console.log('flows   none ns  +empty  +weir  +options  +socket  +hash  weir/hash');
   for (const flows of FLOW_COUNTS) {
     const least = new Map<string, number>();
     for (let round = 0; round < ROUNDS; round++) {
-      for (const [name, programId] of programs) {
-        const detach = programId === undefined ? () => undefined : attachProgram(programId, 'eth0', 'ingress');
+      for (const [name, attach] of ways) {
+        const detach = attach();
         least.set(name, Math.min(least.get(name) ?? Number.POSITIVE_INFINITY, nsOfPacket(flows)));
         detach();
       }
     }
     const extra = (name: string) => least.get(name)! - least.get('none')!;
-    const [empty, weir, hash] = [extra('empty'), extra('weir'), extra('hash')];
-    const numbers = [empty, weir, hash].map((value) => value.toFixed(0).padStart(5)).join('  ');
+    const [weir, hash] = [extra('weir'), extra('hash')];
+    const shown = [extra('empty'), weir, extra('options'), extra('socket'), hash];
+    const numbers = shown.map((value) => value.toFixed(0).padStart(6)).join('  ');
     console.log(
       `${String(flows).padEnd(7)} ${least.get('none')!.toFixed(0).padStart(7)}   ${numbers}  ${(weir / hash).toFixed(2).padStart(9)}`,
     );
   }
-  await table.close();
+  for (const one of [table, sockets, options]) await one.close();
   for (const { close } of references) close();
   removeNetworkNamespaces();
 }

@@ -23,7 +23,7 @@ import {
   udpDatagrams,
   type WireAmount,
 } from '../support/traffic.ts';
-import { startAgent, startSink, sumsBy } from './agent.ts';
+import { startAgent, startSink, sumsBy, until } from './agent.ts';
 
 const MEGABYTE = 1024 * 1024;
 const FLOW = ['transport', 'src.address', 'src.port', 'dst.address', 'dst.port'];
@@ -58,13 +58,13 @@ interface Topology {
 }
 
 /** Two namespaces joined by a veth pair, the agent in the server's. */
-function pair(offload: boolean): Topology {
+async function pair(offload: boolean): Promise<Topology> {
   const [client, server] = joinByVeth(createNetworkNamespace(), createNetworkNamespace(), { offload, quiet: true });
   return { client, server, observer: server.namespace };
 }
 
 /** A router between the two, with the agent in it: each packet passes two of its interfaces. */
-function routed(offload: boolean): Topology {
+async function routed(offload: boolean): Promise<Topology> {
   const router = createNetworkNamespace();
   for (const key of ['ipv4/ip_forward', 'ipv6/conf/all/forwarding']) {
     router.run('sh', '-c', `echo 1 > /proc/sys/net/${key}`);
@@ -78,8 +78,12 @@ function routed(offload: boolean): Topology {
     end.namespace.run('ip', 'route', 'add', 'default', 'via', gateway.ipv4);
     end.namespace.run('ip', '-6', 'route', 'add', 'default', 'via', gateway.ipv6);
   }
-  // Until neighbours know each other, a first segment may be sent twice, and its longer header is not in the figures.
-  for (const family of families) client.namespace.run('ping', '-q', '-c', '1', '-W', '5', server[family]);
+  // Until neighbours know each other, a first segment may be sent twice, and its longer header is not in the figures. On a
+  // busy machine the kernel may need a moment to see that the wires are up, and has no route before.
+  for (const family of families) {
+    const ask = `ping -q -c 1 -W 5 ${server[family]} > /dev/null && echo answered || echo silent`;
+    await until(`${family} goes through`, () => client.namespace.run('sh', '-c', ask).trim() === 'answered');
+  }
   return { client, server, observer: router };
 }
 
@@ -122,7 +126,7 @@ for (const { title, topology, temporality, window } of fewerWhenEmulated(ways, 2
     test.serial(
       `${title}: TCP in segments of ${wire}, UDP and ICMP arrive as ${temporality} sums, true to the byte for each flow`,
       async (t) => {
-        const ends = topology(offload);
+        const ends = await topology(offload);
         const sink = await startSink(ends.observer);
         t.teardown(sink.stop);
         const processors = temporality === 'delta' ? ['attribute_select'] : ['attribute_select', 'delta_to_cumulative'];
@@ -168,7 +172,7 @@ for (const { title, topology, temporality, window } of fewerWhenEmulated(ways, 2
 }
 
 test.serial('a GSO packet without a number of segments counts as the segments it becomes', async (t) => {
-  const { client, server } = pair(true);
+  const { client, server } = await pair(true);
   const sink = await startSink(client.namespace);
   t.teardown(sink.stop);
   const agent = await startAgent(client.namespace, config(['attribute_select'], '200ms'));

@@ -71,7 +71,7 @@ for (const backend of ['tcx', 'tc'] as const) {
     t.is(await leftBehind(host, pinPath), 0);
 
     const { bytes, repeated } = received(sink.points());
-    t.deepEqual(bytes, sent);
+    t.deepEqual(Object.fromEntries(bytes), Object.fromEntries(sent));
     t.log(`${repeated} of ${2 * kills} kills came between arrival and commit`);
     t.true(repeated <= 2 * kills);
   });
@@ -174,10 +174,10 @@ test.serial(
 );
 
 test.serial('more flows than fit come through a kill in the overflow map, too', async (t) => {
-  t.timeout(120_000);
+  t.timeout(240_000);
   const { host, peer, sink, pinPath } = await hosts(t);
   const config = configWith(pinPath, ', cache_max_flows: 256');
-  const many = Array.from({ length: 1200 }, (_, at) =>
+  const many = Array.from({ length: 700 }, (_, at) =>
     udpFrame({ src: '192.0.2.1', dst: '198.51.100.1', srcPort: 1024 + at, dstPort: 53, payloadBytes: 10 }),
   );
   const sendMany = () => {

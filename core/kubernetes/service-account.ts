@@ -22,10 +22,9 @@ export async function serviceAccountCredentials(surroundings: Surroundings): Pro
   const server = serverOf(surroundings);
   let known: { readonly access: Access; readonly readMs: number } | undefined;
   async function read(): Promise<Access> {
-    const [token, ca] = await Promise.all([
-      readAccountFile(serviceAccountFolder, 'token'),
-      readAccountFile(serviceAccountFolder, 'ca.crt'),
-    ]);
+    // One after the other: where nothing is mounted, the error names the same file each time.
+    const token = await readAccountFile(serviceAccountFolder, 'token');
+    const ca = await readAccountFile(serviceAccountFolder, 'ca.crt');
     return { headers: { authorization: `Bearer ${token.trim()}` }, tls: { ca } };
   }
   const credentials: Credentials = {

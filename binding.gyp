@@ -4,12 +4,14 @@
       "target_name": "weir",
       "sources": [
         "native/addon.cc",
+        "native/carrying_ports.cc",
         "native/clsact_hooks.cc",
         "native/conntrack.cc",
         "native/device_table.cc",
         "native/device_take_over.cc",
         "native/flow_reader.cc",
         "native/flow_release.cc",
+        "native/flow_rows.cc",
         "native/grace_period.cc",
         "native/hooks.cc",
         "native/identity.cc",
@@ -31,7 +33,9 @@
         "native/socket_hooks.cc",
         "native/tcx_hooks.cc",
         "native/traffic_control.cc",
-        "native/true_ends.cc"
+        "native/true_ends.cc",
+        "native/tunnel_devices.cc",
+        "native/tunnels.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS"],

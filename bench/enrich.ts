@@ -39,6 +39,7 @@ function flowTables(): () => FlowTable {
     iface: new Uint16Array(FLOWS),
     initiator: Uint8Array.from(codes(3)),
     guessed: new Uint8Array(FLOWS),
+    tunnel: new Uint8Array(FLOWS),
     bytes: Float64Array.from(codes(1 << 20)),
     packets: Float64Array.from(codes(1 << 10)),
   };
@@ -55,6 +56,7 @@ function flowTables(): () => FlowTable {
       endpoints,
       interfaceNames: new Map(),
       agentAddress: undefined,
+      sampling: 1,
     });
 }
 

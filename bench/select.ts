@@ -48,6 +48,7 @@ function makeFlows(rows: number, pairs: number): FlowTable {
     endpoints,
     interfaceNames: new Map([[2, 'eth0']]),
     agentAddress: '10.0.0.1',
+    sampling: 1,
     flows: {
       src: column(Uint32Array, (one) => ends[one]![0]),
       dst: column(Uint32Array, (one) => ends[one]![1]),
@@ -58,6 +59,7 @@ function makeFlows(rows: number, pairs: number): FlowTable {
       iface: column(Uint16Array, () => 2),
       initiator: column(Uint8Array, () => 1),
       guessed: new Uint8Array(rows),
+      tunnel: new Uint8Array(rows),
       bytes: column(Float64Array, () => random(100_000)),
       packets: column(Float64Array, () => random(100)),
     },

@@ -60,6 +60,9 @@ static __always_inline void open_slot(struct __sk_buff *skb, struct flow_slot *s
 {
 	struct flow_cold *cold = bpf_map_lookup_elem(&flow_cold, &index);
 
+	/* Else clang may keep the address of ifindex from an earlier read, and the verifier wants that of skb itself.
+	 */
+	asm volatile("" : "+r"(skb));
 	for (int i = 0; i < 5; i++)
 		slot->key.words[i] = packet->key.words[i];
 	slot->epoch = epoch;
@@ -93,13 +96,16 @@ static __always_inline int add_overflow(void *map, __u32 *used, const struct pac
 	return 0;
 }
 
+static __always_inline int add_to_overflow(const struct packet *packet)
+{
+	return READ_ONCE(control.overflow_generation) & 1
+		   ? add_overflow(&overflow_1, &control.overflow_used[1], packet)
+		   : add_overflow(&overflow_0, &control.overflow_used[0], packet);
+}
+
 static __noinline int account_overflow(struct __sk_buff *skb, const struct packet *packet)
 {
-	int added = READ_ONCE(control.overflow_generation) & 1
-			? add_overflow(&overflow_1, &control.overflow_used[1], packet)
-			: add_overflow(&overflow_0, &control.overflow_used[0], packet);
-
-	if (!added)
+	if (!add_to_overflow(packet))
 		note(skb, packet, LOST_TABLE_FULL);
 	return 0;
 }

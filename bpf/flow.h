@@ -25,6 +25,8 @@
 #define FLOW_LAYOUT 1
 
 enum flow_direction { FLOW_INGRESS = 0, FLOW_EGRESS = 1 };
+/* Beside it, in keys of the overflow maps: counted on entry, and then forwarded into a tunnel. */
+#define FLOW_INTO_TUNNEL 2
 
 /* A flow of one direction. IPv4 addresses are v6-mapped, ports in network byte order. */
 union flow_key {
@@ -90,6 +92,7 @@ enum ledger_reason {
 	FILTERED_NOT_IP,
 	FILTERED_COUNTED_ELSEWHERE,
 	FILTERED_DIRECTION,
+	SAMPLED_OUT,
 	LOST_TABLE_FULL,
 	LOST_MALFORMED,
 	LEDGER_REASONS
@@ -112,18 +115,25 @@ struct device {
 };
 #define DEVICE_COUNTED 3
 #define DEVICE_STARTS_AT_IP 4 /* also in `counted` */
+#define DEVICE_TUNNEL 8	      /* also there */
 FLOW_ASSERT(sizeof(struct device) == 8, "device");
 #define DEVICE_SLOTS 65536
 
 /* Flows that fit nowhere in the table. Two generations, so that one can be emptied while nobody writes to it. */
 #define OVERFLOW_FLOWS 16384
 
+/* What follows the UDP header at a port that carries a tunnel. */
+#define CARRYING_PORTS 256
+enum carrying_framing { CARRYING_VXLAN, CARRYING_GENEVE, CARRYING_IP, CARRYING_GUE };
+
 /* Set before load, constant afterwards. */
 struct flow_settings {
-	__u32 max_mask; /* slots of the table less one */
-	__u32 select_protocols;
-	__u64 protocols[4]; /* bit per IP protocol number; read when select_protocols is 1 */
-	__u32 index_base;   /* see device_index() in maps.h; 0 for the programs of the agent's own network namespace */
+	__u32 max_mask;		   /* slots of the table less one */
+	__u32 selects;		   /* 0: every packet of a flow is counted, and the next two are not read */
+	__u64 protocols[4];	   /* bit per IP protocol number that is counted */
+	__u32 sampling;		   /* one packet in this many is counted; 1: all */
+	__u32 follow_into_tunnels; /* 1: what is forwarded into a tunnel is put down by flow */
+	__u32 index_base; /* see device_index() in maps.h; 0 for the programs of the agent's own network namespace */
 	__u32 padding;
 };
 

@@ -74,6 +74,9 @@ static __always_inline int parse_fast(struct __sk_buff *skb, __u32 direction, __
 	} else {
 		packet->tcp_flags = 0;
 		if (protocol == IPPROTO_UDP) {
+			/* It may carry a tunnel, whose headers count as well. */
+			if (skb->gso_size)
+				return 0;
 			__u32 udp_bytes = bpf_ntohs(*(__be16 *)(transport + UDP_LENGTH_OFFSET));
 			if (udp_bytes < UDP_BYTES || header_bytes + udp_bytes > ip_end)
 				return 0;

@@ -15,6 +15,7 @@
 #include <linux/ipv6.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
+#include "carried.h"
 #include "fragments.h"
 #include "headers.h"
 #include "packet.h"
@@ -240,7 +241,7 @@ static __always_inline enum parse_result parse_slow(struct __sk_buff *skb, __u32
 		walk_fragment(skb, direction, &walk, packet->key.words, &ports);
 	packet->key.words[4] = last_word(ports, walk.protocol, direction, device_index(skb->ifindex));
 	/* Where headers could not be read to their end, nobody knows what a segment repeats. */
-	measure(skb, result == PARSED ? walk.offset : 0, packet);
+	measure(skb, result == PARSED ? carried_headers(skb, walk.offset, walk.protocol, ports) : 0, packet);
 	if (result == PARSED && skb->gso_size)
 		packet->bytes -= packet->packets * walk.memory_bytes;
 	return result;

@@ -64,6 +64,8 @@ ${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, d
   t.deepEqual(receivers.ebpf_network, {
     source: 'tc',
     traffic_control_backend: 'auto',
+    sampling: 0,
+    tunnels: 'inner',
     deduper: 'first_come',
     deduper_fc_ttl: '0s',
     interfaces: [],

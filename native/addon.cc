@@ -14,6 +14,8 @@
 #include "kernel_table.h"
 #include "link_watch.h"
 #include "netlink.h"
+#include "tunnel_conversions.h"
+#include "tunnel_devices.h"
 
 namespace weir
 {
@@ -43,6 +45,12 @@ Napi::Value interfaces(const Napi::CallbackInfo &info)
 		result.Set(result.Length(), object);
 	}
 	return result;
+}
+
+// listTunnels() -> {tunnels, addresses, unreadable}
+Napi::Value tunnels(const Napi::CallbackInfo &info)
+{
+	return tunnel_devices_object(info.Env(), with_errors(info.Env(), list_tunnels));
 }
 
 // namespaceIds(others, namespace?) -> array of ids
@@ -83,6 +91,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports)
 	KernelTable::define(env);
 	exports.Set("open", Napi::Function::New(env, KernelTable::open, "open"));
 	exports.Set("listInterfaces", Napi::Function::New(env, interfaces, "listInterfaces"));
+	exports.Set("listTunnels", Napi::Function::New(env, tunnels, "listTunnels"));
 	exports.Set("namespaceIds", Napi::Function::New(env, ids_of_namespaces, "namespaceIds"));
 	exports.Set("readNetDev", Napi::Function::New(env, read_net_dev, "readNetDev"));
 	exports.Set("removeLeftFilters", Napi::Function::New(env, remove_left, "removeLeftFilters"));

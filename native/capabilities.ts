@@ -21,6 +21,7 @@ export const neededCapabilities: Readonly<Record<PacketSource, readonly Capabili
 /** What an option needs beside that; who asks for it without is told so. */
 export const neededByOption = {
   'netns: all': ['CAP_SYS_ADMIN'],
+  'nat: conntrack': ['CAP_NET_ADMIN'],
 } as const satisfies Readonly<Record<string, readonly Capability[]>>;
 
 /** Needed and not effective. In a user namespace a capability may be effective there and still not do. */
@@ -28,11 +29,8 @@ export function missingCapabilities(
   needed: readonly Capability[],
   status = readFileSync('/proc/self/status', 'utf8'),
 ): readonly Capability[] {
-  const standsFor = (name: Capability) => stoodFor.includes(name) && hasCapability('CAP_SYS_ADMIN', status);
-  return needed.filter((name) => !hasCapability(name, status) && !standsFor(name));
-}
-
-export function hasCapability(name: Capability, status = readFileSync('/proc/self/status', 'utf8')): boolean {
   const [, mask = '0'] = /^CapEff:\s*([0-9a-f]+)$/m.exec(status) ?? [];
-  return ((BigInt(`0x${mask}`) >> BigInt(capabilityBits[name])) & 1n) === 1n;
+  const has = (bit: number) => ((BigInt(`0x${mask}`) >> BigInt(bit)) & 1n) === 1n;
+  const standsFor = (name: Capability) => stoodFor.includes(name) && has(capabilityBits.CAP_SYS_ADMIN);
+  return needed.filter((name) => !has(capabilityBits[name]) && !standsFor(name));
 }

@@ -63,6 +63,7 @@ inline Columns columns_of(const Napi::Object &columns)
 	    .iface = elements_of<uint16_t>(columns, "iface"),
 	    .initiator = elements_of<uint8_t>(columns, "initiator"),
 	    .guessed = elements_of<uint8_t>(columns, "guessed"),
+	    .tunnel = elements_of<uint8_t>(columns, "tunnel"),
 	    .bytes = elements_of<double>(columns, "bytes"),
 	    .packets = elements_of<double>(columns, "packets"),
 	    .nat_row = elements_of<uint32_t>(columns, "natRow"),
@@ -116,6 +117,7 @@ inline Napi::Object ledger_object(Napi::Env env, const LedgerEntry &entry)
 	row.Set("iface", entry.iface);
 	row.Set("direction", direction_name(entry.direction));
 	row.Set("filtered", filtered);
+	row.Set("sampled", amount(SAMPLED_OUT));
 	row.Set("lost", lost);
 	return row;
 }
@@ -177,6 +179,8 @@ inline Napi::Object nat_object(Napi::Env env, const NatLookUps &look_ups)
 	object.Set("errno", look_ups.error);
 	return object;
 }
+// By disposition; the names are those of the ledger's reasons.
+constexpr const char *left_out_names[] = {"", "self", "tunnel", "counted_elsewhere"};
 
 struct Collection {
 	Window window;
@@ -197,7 +201,7 @@ inline Napi::Value collection_object(Napi::Env env, const std::vector<Address> &
 		sum.Set("iface", place.iface);
 		sum.Set("direction", direction_name(place.direction));
 		if (place.disposition != LEAVES)
-			sum.Set("leftOut", place.disposition == LEFT_OUT_SELF ? "self" : "tunnel");
+			sum.Set("leftOut", left_out_names[place.disposition]);
 		sums.Set(sums.Length(), sum);
 	}
 	Napi::Array ledger = Napi::Array::New(env);

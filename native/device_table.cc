@@ -71,7 +71,8 @@ void DeviceTable::publish(uint16_t iface, const Entry &entry) const
 	    .ifindex = entry.ifindex,
 	    .ledger_row = account == accounts_.end() ? uint16_t{0} : account->second.row,
 	    .covered = entry.covered,
-	    .counted = static_cast<uint8_t>(entry.counted | (entry.frames_start_at_ip ? DEVICE_STARTS_AT_IP : 0)),
+	    .counted = static_cast<uint8_t>(entry.counted | (entry.frames_start_at_ip ? DEVICE_STARTS_AT_IP : 0) |
+					    (tunnels_.contains(entry.ifindex) ? DEVICE_TUNNEL : 0)),
 	};
 	const uint32_t key = iface;
 	if (bpf_map_update_elem(devices_descriptor_, &key, &value, BPF_ANY))
@@ -158,6 +159,14 @@ void DeviceTable::set_covered(const std::vector<uint32_t> &ifindexes)
 			continue;
 		publish(iface_of(ifindex), entry);
 	}
+}
+
+void DeviceTable::set_tunnels(const std::set<uint32_t> &ifindexes)
+{
+	const std::lock_guard<std::mutex> guard(mutex_);
+	tunnels_ = ifindexes;
+	for (const auto &[iface, entry] : entries_)
+		publish(iface, entry);
 }
 
 std::vector<LedgerEntry> DeviceTable::read_ledger()

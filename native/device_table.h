@@ -55,6 +55,8 @@ class DeviceTable
 	void remove(uint32_t ifindex, flow_direction direction);
 	// Replaces the whole set. Throws Failure with EEXIST as add() does; the set is then not complete.
 	void set_covered(const std::vector<uint32_t> &ifindexes);
+	// Replaces the whole set: what is forwarded into these is put down by flow (tunnels: outer).
+	void set_tunnels(const std::set<uint32_t> &ifindexes);
 	// Both directions of every attached device; of those that were, what was not reported yet; and what came from
 	// unknown ones as iface 0, if there is any.
 	std::vector<LedgerEntry> read_ledger();
@@ -94,7 +96,8 @@ class DeviceTable
 	std::map<uint16_t, Entry> entries_;
 	std::map<uint16_t, Account> accounts_;
 	std::deque<uint16_t> removed_; // in this order; some of them may be attached again
-	uint16_t rows_used_ = 1;       // row 0 takes what comes from a device that is not in the table
+	std::set<uint32_t> tunnels_;
+	uint16_t rows_used_ = 1; // row 0 takes what comes from a device that is not in the table
 };
 
 } // namespace weir

@@ -25,7 +25,9 @@ export interface FlowColumns {
   readonly initiator: Uint8Array;
   /** 1: the initiator was told by the ports, not by a handshake, a socket or the first packet. */
   readonly guessed: Uint8Array;
-  /** Since the last committed collect. */
+  /** Kind of the tunnel that the packets carry, by position in tunnelKinds; 0: none. */
+  readonly tunnel: Uint8Array;
+  /** Since the last committed collect, scaled by sampling. */
   readonly bytes: Float64Array;
   readonly packets: Float64Array;
   /** The rows of which `translatedRows` are written, in rising order; the others below have an element for each. */
@@ -53,6 +55,7 @@ const COLUMN_KINDS = {
   iface: Uint16Array,
   initiator: Uint8Array,
   guessed: Uint8Array,
+  tunnel: Uint8Array,
   bytes: Float64Array,
   packets: Float64Array,
   natRow: Uint32Array,
@@ -76,6 +79,7 @@ export function flowColumns(capacity: number): FlowColumns {
     iface: new Uint16Array(capacity),
     initiator: new Uint8Array(capacity),
     guessed: new Uint8Array(capacity),
+    tunnel: new Uint8Array(capacity),
     bytes: new Float64Array(capacity),
     packets: new Float64Array(capacity),
     natRow: new Uint32Array(capacity),

@@ -7,14 +7,16 @@
 namespace weir
 {
 
-FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, uint32_t idle_windows,
-		       NodeSockets sockets, bool guess_ports, std::shared_ptr<Conntrack> conntrack, Progress *progress)
-    : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots), idle_windows_(idle_windows),
+FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, const ReadOptions &options,
+		       NodeSockets sockets, std::shared_ptr<Conntrack> conntrack, Progress *progress)
+    : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots),
+      idle_windows_(options.idle_windows), sampling_(options.sampling),
       control_(object.map_descriptor(".data.control"), 1, ".data.control"),
       overflow_(object.map_descriptor("overflow_0"), object.map_descriptor("overflow_1")),
       openings_(object.map_descriptor("flow_cold"), first_mask),
-      identifier_(openings_, TrueEnds(std::move(conntrack)), Roles(openings_, std::move(sockets), guess_ports)),
-      progress_(progress)
+      identifier_(openings_, TrueEnds(std::move(conntrack)), Roles(openings_, std::move(sockets), options.guess_ports),
+		  options.tunnel_mode),
+      follows_into_tunnels_(options.tunnel_mode == TunnelMode::outer), progress_(progress)
 {
 	follow_mask();
 	if (progress_)
@@ -83,17 +85,20 @@ Window FlowReader::read_window(const Columns &columns, const std::optional<OwnCo
 {
 	const auto start = std::chrono::steady_clock::now();
 	Window window;
+	window.scale = sampling_;
 	window.first_new_endpoint = interner_.addresses().size();
+	if (follows_into_tunnels_)
+		take_snapshot();
 	empty_overflow();
 	const uint32_t unused = Overflow::unused(*control_.operator->());
 	const bool overflow_waits = __atomic_load_n(&control_->overflow_used[unused], __ATOMIC_ACQUIRE) > 0 &&
 				    __atomic_load_n(&control_->overflow_used[unused ^ 1], __ATOMIC_ACQUIRE) > 0;
-	const std::vector<OverflowFlow> overflow = overflow_.read(*control_.operator->());
+	std::vector<OverflowFlow> overflow = read_overflow(columns, window);
 	// Programs stamp packets with the new epoch from here on; a slot stamped with an older one was idle since.
 	__atomic_add_fetch(&control_->epoch, 1, __ATOMIC_SEQ_CST);
 	follow_mask();
-	scan(columns, window);
-	take_overflow(overflow, columns, window);
+	scan(columns, overflow.size(), window);
+	take_overflow(overflow);
 	// In the other map, until this one is committed and emptied.
 	if (overflow_waits)
 		window.complete = false;
@@ -107,7 +112,27 @@ Window FlowReader::read_window(const Columns &columns, const std::optional<OwnCo
 	return window;
 }
 
-void FlowReader::scan(const Columns &columns, Window &window)
+// What left through a tunnel is read after what came in, so that it has at least the packets of the rows it is taken
+// off.
+void FlowReader::take_snapshot()
+{
+	follow_mask();
+	snapshot_.resize(slots_.size());
+	for (uint32_t index = 0; index < slots_.size(); index++)
+		snapshot_[index] = {.bytes = load_counter(slots_[index].bytes),
+				    .packets = load_counter(slots_[index].packets)};
+}
+
+// A slot that the table got after the snapshot is read the next time.
+flow_amount FlowReader::total_of(uint32_t index) const
+{
+	if (!follows_into_tunnels_)
+		return {.bytes = load_counter(slots_[index].bytes), .packets = load_counter(slots_[index].packets)};
+	return index < snapshot_.size() ? snapshot_[index] : flow_amount{};
+}
+
+// Leaves room for as many rows beside those of slots.
+void FlowReader::scan(const Columns &columns, size_t reserved, Window &window)
 {
 	const uint32_t epoch = __atomic_load_n(&control_->epoch, __ATOMIC_RELAXED);
 	const uint32_t limit = idle_limit();
@@ -119,117 +144,23 @@ void FlowReader::scan(const Columns &columns, Window &window)
 		if (state != SLOT_READY && state != SLOT_DEAD)
 			continue;
 		Known &known = known_[index];
-		const uint64_t bytes = load_counter(slot.bytes), packets = load_counter(slot.packets);
-		if (bytes == known.bytes && packets == known.packets) {
+		const flow_amount total = total_of(index);
+		if (total.bytes == known.bytes && total.packets == known.packets) {
 			// The window just read is one; more than `limit` of them without a packet is idle.
 			if (state == SLOT_DEAD || epoch - __atomic_load_n(&slot.epoch, __ATOMIC_RELAXED) > limit)
 				idle_.push_back(index);
 			continue;
 		}
-		if (window.rows + new_flows_.size() == columns.capacity) {
+		if (window.rows + new_flows_.size() + reserved == columns.capacity) {
 			window.complete = false;
 			continue;
 		}
-		const flow_amount total = {.bytes = bytes, .packets = packets};
 		if (known.endpoint_epoch == 0)
 			new_flows_.push_back(
 			    {.key = slot.key, .slot = index, .total = total, .identity = known.identity});
 		else
 			add_row(columns, window, index, total);
 	}
-}
-
-void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total)
-{
-	Known &known = known_[index];
-	const flow_key &key = slots_[index].key;
-	Translation *translation = known.translated ? translations_.at(index).get() : nullptr;
-	if (known.endpoint_epoch != endpoint_epoch_) {
-		const Codes codes = codes_of(key, translation);
-		known.src = codes.src;
-		known.dst = codes.dst;
-		known.endpoint_epoch = endpoint_epoch_;
-	}
-	window.add(columns, key,
-		   {.src = known.src,
-		    .dst = known.dst,
-		    .identity = known.identity,
-		    .amount = {.bytes = total.bytes - known.bytes, .packets = total.packets - known.packets},
-		    .translation = translation});
-	pending_.push_back({.index = index, .total = total});
-	if (progress_)
-		progress_->stage_slot(index, total);
-}
-
-void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window)
-{
-	if (identifier_.identify(slots_, own, new_flows_))
-		correct_identities(columns);
-	if (const auto &failure = identifier_.roles().sockets_failure())
-		window.sockets_failure = failure->what();
-	window.nat_look_ups = identifier_.true_ends().look_ups();
-	for (NewFlow &flow : new_flows_) {
-		if (flow.slot != no_slot) {
-			learn(flow);
-			add_row(columns, window, flow.slot, flow.total);
-			if (flow.identity.asks_again())
-				known_[flow.slot].endpoint_epoch = 0;
-			continue;
-		}
-		const Codes codes = codes_of(flow.key, flow.translation.get());
-		window.add(columns, flow.key,
-			   {.src = codes.src,
-			    .dst = codes.dst,
-			    .identity = flow.identity,
-			    .amount = flow.total,
-			    .translation = flow.translation.get()});
-	}
-	new_flows_.clear();
-}
-
-void FlowReader::learn(NewFlow &flow)
-{
-	Known &known = known_[flow.slot];
-	// It may have one: of a read that failed, or of a time when its true ends were not known.
-	identifier_.roles().keep(flow.identity);
-	identifier_.roles().release(known.identity);
-	known.identity = flow.identity;
-	known.translated = flow.translation != nullptr;
-	if (known.translated)
-		translations_[flow.slot] = std::move(flow.translation);
-}
-
-// The true ends, where they are known; what the packets show gets its codes as well.
-FlowReader::Codes FlowReader::codes_of(const flow_key &key, Translation *translation)
-{
-	if (translation == nullptr)
-		return {.src = interner_.code(key.src), .dst = interner_.code(key.dst)};
-	translation->wire_src = interner_.code(key.src);
-	translation->wire_dst = interner_.code(key.dst);
-	return {.src = interner_.code(translation->ends.src), .dst = interner_.code(translation->ends.dst)};
-}
-
-// Of all that is known, and of the rows that were written before the new flows were looked at: one for each pending
-// slot that is not left out.
-void FlowReader::correct_identities(const Columns &columns)
-{
-	for (Known &known : known_)
-		identifier_.roles().follow(known.identity);
-	size_t row = 0;
-	for (const Pending &pending : pending_) {
-		const Identity &identity = known_[pending.index].identity;
-		if (identity.disposition != LEAVES)
-			continue;
-		columns.initiator[row] = identity.initiator;
-		columns.guessed[row] = identity.guessed;
-		row++;
-	}
-}
-
-void FlowReader::new_endpoint_epoch()
-{
-	interner_.clear();
-	endpoint_epoch_++;
 }
 
 } // namespace weir

@@ -14,6 +14,7 @@
 
 #include "../bpf/flow.h"
 #include "file_descriptor.h"
+#include "forwarded.h"
 #include "identity.h"
 #include "interner.h"
 #include "loader.h"
@@ -31,13 +32,20 @@ inline uint64_t load_counter(const __u64 &counter)
 	return __atomic_load_n(&counter, __ATOMIC_RELAXED);
 }
 
+struct ReadOptions {
+	uint32_t idle_windows;
+	bool guess_ports;
+	uint32_t sampling; // one packet in this many was counted: rows are scaled by it, and sums are not
+	TunnelMode tunnel_mode;
+};
+
 class FlowReader
 {
       public:
 	// `progress` is of tables that outlive the process, else null. first_mask: of the table before it grew.
 	// conntrack: none where packets are taken to show the true ends.
-	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, uint32_t idle_windows,
-		   NodeSockets sockets, bool guess_ports, std::shared_ptr<Conntrack> conntrack, Progress *progress);
+	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, const ReadOptions &options,
+		   NodeSockets sockets, std::shared_ptr<Conntrack> conntrack, Progress *progress);
 
 	// own: the connections of this process, to be left out. After a Failure there is nothing to commit, and the
 	// next collect has all of it.
@@ -46,6 +54,8 @@ class FlowReader
 	// the window's end, for who takes the table over.
 	size_t commit(uint64_t window_end_ns);
 	void new_endpoint_epoch();
+	// Decides again for every flow that is known; between two collects.
+	void set_tunnels(TunnelList list);
 	size_t row_bound() const;
 	const std::vector<Address> &endpoints() const
 	{
@@ -70,15 +80,19 @@ class FlowReader
 	struct Pending {
 		uint32_t index;
 		flow_amount total;
+		bool has_row;
 	};
 
 	void follow_mask();
 	void take_over();
 	Window read_window(const Columns &columns, const std::optional<OwnConnections> &own);
 	void forget_window();
-	void scan(const Columns &columns, Window &window);
+	void take_snapshot();
+	flow_amount total_of(uint32_t index) const;
+	void scan(const Columns &columns, size_t reserved, Window &window);
+	std::vector<OverflowFlow> read_overflow(const Columns &columns, Window &window);
 	void add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total);
-	void take_overflow(const std::vector<OverflowFlow> &flows, const Columns &columns, Window &window);
+	void take_overflow(const std::vector<OverflowFlow> &flows);
 	void add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window);
 	void learn(NewFlow &flow);
 	void correct_identities(const Columns &columns);
@@ -94,11 +108,15 @@ class FlowReader
 	int slots_descriptor_;
 	uint32_t max_slots_;
 	uint32_t idle_windows_;
+	uint32_t sampling_;
 	MapView<flow_control> control_;
 	MapView<flow_slot> slots_;
 	Overflow overflow_;
 	Openings openings_;
 	Identifier identifier_;
+	bool follows_into_tunnels_;
+	std::vector<flow_amount> snapshot_; // totals by slot
+	Forwarded forwarded_;
 	Interner interner_;
 	uint32_t endpoint_epoch_ = 1;
 	std::vector<Known> known_;

@@ -42,6 +42,7 @@ size_t FlowReader::commit(uint64_t window_end_ns)
 		known_[row.index].packets = row.total.packets;
 	}
 	pending_.clear();
+	forwarded_.commit();
 	overflow_committed_ |= std::exchange(overflow_written_, false);
 	empty_overflow();
 
@@ -114,20 +115,26 @@ void FlowReader::give_back(uint32_t index)
 	__atomic_sub_fetch(&control_->used, 1, __ATOMIC_RELAXED);
 }
 
-// All or nothing, since the map is emptied as a whole when they are committed.
-void FlowReader::take_overflow(const std::vector<OverflowFlow> &flows, const Columns &columns, Window &window)
+// All of it, or nothing where there is no room: then it stays for the next collect.
+std::vector<OverflowFlow> FlowReader::read_overflow(const Columns &columns, Window &window)
 {
-	if (flows.empty())
-		return;
-	if (window.rows + new_flows_.size() + flows.size() > columns.capacity) {
+	std::vector<OverflowFlow> flows = overflow_.read(*control_.operator->());
+	if (flows.size() > columns.capacity) {
 		window.complete = false;
-		return;
+		flows.clear();
 	}
+	overflow_written_ = !flows.empty();
+	if (progress_ && overflow_written_)
+		progress_->stage_overflow(Overflow::unused(*control_.operator->()));
+	forwarded_.take(flows);
+	forwarded_.begin(window, identifier_.tunnels());
+	return flows;
+}
+
+void FlowReader::take_overflow(const std::vector<OverflowFlow> &flows)
+{
 	for (const OverflowFlow &flow : flows)
 		new_flows_.push_back({.key = flow.key, .slot = no_slot, .total = flow.amount});
-	overflow_written_ = true;
-	if (progress_)
-		progress_->stage_overflow(Overflow::unused(*control_.operator->()));
 }
 
 // Flows that are committed and still in the map would be read again.

@@ -9,6 +9,8 @@ namespace weir
 bool Identifier::identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own,
 			  std::vector<NewFlow> &flows)
 {
+	for (NewFlow &flow : flows)
+		judge_tunnel(flow.key, flow.identity);
 	if (own)
 		for (NewFlow &flow : flows)
 			find_own(slots, *own, flow);
@@ -19,6 +21,17 @@ bool Identifier::identify(const MapView<flow_slot> &slots, const std::optional<O
 		for (NewFlow &flow : flows)
 			find_own_translated(slots, *own, flow);
 	return roles_.decide(slots, flows);
+}
+
+void Identifier::judge_tunnel(const flow_key &key, Identity &identity) const
+{
+	identity.tunnel = tunnels_.carried_by(key);
+	if (identity.disposition != LEAVES && identity.disposition != LEFT_OUT_TUNNEL)
+		return;
+	const bool left_out = tunnel_mode_ == TunnelMode::inner	  ? identity.tunnel != 0
+			      : tunnel_mode_ == TunnelMode::outer ? tunnels_.is_inside(key)
+								  : false;
+	identity.disposition = left_out ? LEFT_OUT_TUNNEL : LEAVES;
 }
 
 // Nothing is kept of a flow without a slot: it goes by its ends.

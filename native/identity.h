@@ -16,12 +16,13 @@
 #include "roles.h"
 #include "translation.h"
 #include "true_ends.h"
+#include "tunnels.h"
 
 namespace weir
 {
 
 // What becomes of a flow that was counted; the names are those of the ledger's reasons (conversions.h).
-enum disposition : uint8_t { LEAVES, LEFT_OUT_SELF, LEFT_OUT_TUNNEL };
+enum disposition : uint8_t { LEAVES, LEFT_OUT_SELF, LEFT_OUT_TUNNEL, LEFT_OUT_ELSEWHERE };
 
 struct Identity {
 	weir::initiator initiator = INITIATOR_UNKNOWN;
@@ -29,6 +30,7 @@ struct Identity {
 	bool guessed : 1 = false;	  // the initiator, by the ports
 	bool source_is_lower : 1 = false; // of the connection's two ends
 	uint8_t asked_in_vain : 2 = 0;	  // times that conntrack had no answer
+	uint8_t tunnel = 0;		  // kind code of the tunnel that these packets carry
 	uint32_t connection = 0;	  // as Conversations numbers them; 0: none
 
 	// The entry may come after the packet, as a first packet's does.
@@ -40,6 +42,9 @@ struct Identity {
       private:
 	static constexpr uint8_t most_questions = 3;
 };
+
+// Which of the two packets of a tunnel leaves as a flow: the one inside, or the one that carries it.
+enum class TunnelMode : uint8_t { inner, outer, both };
 
 // A flow of the overflow map has no slot.
 constexpr uint32_t no_slot = UINT32_MAX;
@@ -63,8 +68,8 @@ struct NewFlow {
 class Identifier
 {
       public:
-	Identifier(Openings &openings, TrueEnds true_ends, Roles roles)
-	    : openings_(openings), true_ends_(std::move(true_ends)), roles_(std::move(roles))
+	Identifier(Openings &openings, TrueEnds true_ends, Roles roles, TunnelMode tunnel_mode)
+	    : openings_(openings), true_ends_(std::move(true_ends)), roles_(std::move(roles)), tunnel_mode_(tunnel_mode)
 	{
 	}
 
@@ -82,6 +87,17 @@ class Identifier
 		return roles_;
 	}
 
+	void set_tunnels(TunnelList list)
+	{
+		tunnels_.set(std::move(list));
+	}
+	// Decides again what the tunnels decide: whether the flow carries one, and whether it leaves.
+	void judge_tunnel(const flow_key &key, Identity &identity) const;
+	const Tunnels &tunnels() const
+	{
+		return tunnels_;
+	}
+
       private:
 	std::optional<flow_cold> cold_of(const MapView<flow_slot> &slots, const NewFlow &flow);
 	void find_own_translated(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow);
@@ -90,6 +106,8 @@ class Identifier
 	Openings &openings_;
 	TrueEnds true_ends_;
 	Roles roles_;
+	TunnelMode tunnel_mode_;
+	Tunnels tunnels_;
 };
 
 } // namespace weir

@@ -16,12 +16,14 @@ import { listAll, unlessGone } from './list-interfaces.ts';
 import { nativeError, needCapabilities } from './native-error.ts';
 import { encodeOwnConnections } from './own-connections.ts';
 import { type InterfaceWatch, throttle } from './throttle.ts';
+import { type CodedTunnelList, createTunnelWindow, type ListedTunnels, type TunnelList } from './tunnels.ts';
 
-export { hasCapability, type PacketSource } from './capabilities.ts';
+export { missingCapabilities, neededByOption, type PacketSource } from './capabilities.ts';
 export { type FlowColumns, flowColumns } from './flow-columns.ts';
 export { MAX_NAMED_INDEX } from './list-interfaces.ts';
 export { needForOption } from './native-error.ts';
 export type { InterfaceWatch } from './throttle.ts';
+export type { ListedTunnels, Tunnel, TunnelList } from './tunnels.ts';
 
 /** A network namespace that has a name, other than this process's own. */
 export interface NetworkNamespace {
@@ -60,6 +62,9 @@ export type HookDirection = 'ingress' | 'egress';
 /** What the frames of a device begin with. */
 export type FrameStart = 'ethernet' | 'ip';
 
+/** Which packet of a tunnel is a row: the one inside, the one that carries it, or both. */
+export type TunnelMode = 'inner' | 'outer' | 'both';
+
 /** What programs hang on: a tcx link or a clsact filter an interface and direction, or one packet socket. */
 export type HookKind = 'tcx' | 'tc' | 'socket_filter';
 
@@ -70,6 +75,10 @@ export interface KernelTableOptions {
   readonly initialSlots?: number;
   /** IP protocol numbers that are counted; absent: all. The rest goes to the ledger as `protocol`. */
   readonly protocols?: readonly number[];
+  /** One packet in this many is counted, and rows are scaled up by it; 1, the default: all. */
+  readonly sampling?: number;
+  /** Default inner. */
+  readonly tunnels?: TunnelMode;
   /** Windows without a packet after which a slot is freed. Default 6; 1 while the table is more than half full. */
   readonly idleWindows?: number;
   /** Default tc. */
@@ -141,11 +150,16 @@ export interface LedgerRow {
     readonly counted_elsewhere: Amount;
     readonly direction: Amount;
   };
+  /** What sampling left out of flows. */
+  readonly sampled: Amount;
   readonly lost: { readonly table_full: Amount; readonly malformed: Amount };
 }
 
-/** Why user space leaves a flow out: the agent's own connections, and what carries a tunnel. */
-export type LeftOut = 'self' | 'tunnel';
+/**
+ * Why user space leaves a flow out: the agent's own connections; what carries a tunnel, or is in one; and what it sees
+ * of packets that counted where they came in.
+ */
+export type LeftOut = 'self' | 'tunnel' | 'counted_elsewhere';
 
 export interface CollectedSum extends Amount {
   readonly iface: number;
@@ -178,7 +192,7 @@ export interface Collected {
   readonly complete: boolean;
   /** 16 bytes an address, IPv4 as ::ffff:a.b.c.d: endpoints first seen in this collect, in order of their codes. */
   readonly newEndpoints: Uint8Array;
-  /** Sums of the rows written, and of the flows that are left out instead, by interface and direction. */
+  /** Sums of the rows written, before scaling, and of the flows left out instead, by interface and direction. */
   readonly sums: readonly CollectedSum[];
   /** Of every attached interface; of those that were, what is not as in the collect before. */
   readonly ledger: readonly LedgerRow[];
@@ -221,6 +235,11 @@ export interface KernelTable {
   rename(iface: { readonly index: number; readonly name: string }): void;
   /** Interfaces whose ingress is counted (or masters all of whose ports are): forwarded packets from them are not. */
   setCovered(indexes: readonly number[]): void;
+  /**
+   * The tunnels that tell what carries one, for the next collect on, and for flows that are known already. One that is
+   * not in the list any more holds until a collect that began without it is committed. At the start there are none.
+   */
+  setTunnels(list: TunnelList): void;
   /** Rows that a collect may need right now. */
   rowBound(): number;
   /**
@@ -249,6 +268,8 @@ interface Addon {
     maxSlots: number;
     initialSlots: number;
     protocols?: readonly number[];
+    sampling: number;
+    tunnels: TunnelMode;
     idleWindows: number;
     source: PacketSource;
     trafficControl: 'auto' | 'tcx' | 'tc';
@@ -257,6 +278,7 @@ interface Addon {
     trueEnds: boolean;
   }): Promise<AddonTable>;
   listInterfaces(namespace?: NetworkNamespace): (NetworkInterface & { readonly lowerNamespace: number })[];
+  listTunnels(): ListedTunnels;
   namespaceIds(others: readonly NetworkNamespace[], namespace?: NetworkNamespace): number[];
   readNetDev(namespace: NetworkNamespace): string;
   removeLeftFilters(): string[];
@@ -288,6 +310,7 @@ interface AddonTable {
   ): Promise<string[]>;
   detachOffLoop(index: number, direction: HookDirection): Promise<void>;
   setCovered(indexes: readonly number[]): void;
+  setTunnels(list: CodedTunnelList): void;
   rowBound(): number;
   collect(columns: FlowColumns, ownConnections?: Uint8Array): Promise<Omit<Collected, 'maxSlots'>>;
   commit(windowEndNs: bigint): Promise<number>;
@@ -302,6 +325,7 @@ const NAMESPACE_OBJECT_PATH = fileURLToPath(new URL('../build/bpf/namespace.bpf.
 
 const DEFAULT_INITIAL_SLOTS = 16_384;
 const DEFAULT_IDLE_WINDOWS = 6;
+const MAX_SAMPLING = 0xffff_ffff;
 
 let loadedAddon: Addon | undefined;
 
@@ -333,6 +357,11 @@ export function readNetDev(namespace: NetworkNamespace): string {
   return call(() => unlessGone('', () => addon().readNetDev(namespace)));
 }
 
+/** What carries packets within others in this process's network namespace. Throws kernel/call. */
+export function listTunnels(): ListedTunnels {
+  return call(() => addon().listTunnels());
+}
+
 /**
  * Takes away the clsact filters that a run of Weir left behind when it was killed, with the clsact that it had put there
  * for them; those of a run that is alive stay. Returns their places, such as `eth0 ingress`. Throws kernel/permission.
@@ -342,10 +371,10 @@ export function removeLeftFilters(): readonly string[] {
 }
 
 /**
- * Calls back when interfaces of a network namespace (default: this process's) came, went or changed, with the indexes
- * that went away (to be gone, or to come back as another interface). A burst is a few calls; when the kernel had to drop
- * messages there is a call all the same, without what they would have said. Of a namespace that is gone nothing is said.
- * Does not keep the process alive. Throws kernel/call.
+ * Calls back when interfaces or addresses of a network namespace (default: this process's) came, went or changed, with
+ * the indexes of interfaces that went away (to be gone, or to come back as another one). A burst is a few calls; when the
+ * kernel had to drop messages there is a call all the same, without what they would have said. Of a namespace that is gone
+ * nothing is said. Does not keep the process alive. Throws kernel/call.
  */
 export function watchInterfaces(
   onChange: (gone: ReadonlySet<number>) => void,
@@ -368,6 +397,7 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
   const maxSlots = powerOfTwo(integer('maxFlows', options.maxFlows, 1, MAX_SLOTS / 2) * 2);
   const initialSlots = integer('initialSlots', options.initialSlots ?? DEFAULT_INITIAL_SLOTS, 1, MAX_SLOTS);
   const idleWindows = integer('idleWindows', options.idleWindows ?? DEFAULT_IDLE_WINDOWS, 1, 1 << 20);
+  const sampling = integer('sampling', options.sampling ?? 1, 1, MAX_SAMPLING);
   for (const protocol of options.protocols ?? []) integer('protocols', protocol, 0, 255);
   const source = options.source ?? 'tc';
   if (options.pin !== undefined && source !== 'tc') {
@@ -386,6 +416,8 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
       namespaceObjectPath: NAMESPACE_OBJECT_PATH,
       ...constants,
       idleWindows,
+      sampling,
+      tunnels: options.tunnels ?? 'inner',
       source,
       guessPorts: options.guessPorts ?? false,
       trueEnds: options.trueEnds ?? false,
@@ -421,6 +453,7 @@ function kernelTable(
   let last: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
   let newEpochDue = false;
+  const tunnels = createTunnelWindow((list) => table.setTunnels(list));
   const whileOpen = <Result>(work: () => Result): Result => {
     if (closing !== undefined) throw new WeirError('native/argument', 'the kernel table is closed');
     return call(work, source);
@@ -459,6 +492,7 @@ function kernelTable(
     detachOffLoop: (index, direction) => inTurn(() => table.detachOffLoop(interfaceIndex(index), direction)),
     rename: ({ index, name }) => whileOpen(() => table.rename(interfaceIndex(index), name)),
     setCovered: (indexes) => whileOpen(() => table.setCovered(indexes.map(interfaceIndex))),
+    setTunnels: (list) => whileOpen(() => tunnels.set(list)),
     rowBound: () => whileOpen(() => table.rowBound()),
     collect: (columns) =>
       inTurn(async () => {
@@ -466,11 +500,17 @@ function kernelTable(
         const checked = checkColumns({ ...columns });
         if (newEpochDue) table.newEndpointEpoch();
         newEpochDue = false;
+        tunnels.collectBegins();
         // In the same turn as the collect: none can be opened in between.
         const own = ownConnections === undefined ? undefined : encodeOwnConnections(ownConnections());
         return { ...(await table.collect(checked, own)), maxSlots };
       }),
-    commit: (windowEndNs = 0n) => inTurn(async () => ({ freed: await table.commit(windowEndNs) })),
+    commit: (windowEndNs = 0n) =>
+      inTurn(async () => {
+        // Committed also when freeing slots fails.
+        tunnels.committed();
+        return { freed: await table.commit(windowEndNs) };
+      }),
     newEndpointEpoch: () =>
       whileOpen(() => {
         newEpochDue = true;

@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "async.h"
+#include "carrying_ports.h"
 #include "conversions.h"
 #include "grace_period.h"
+#include "tunnel_conversions.h"
 
 namespace weir
 {
@@ -28,6 +30,13 @@ TrafficControl traffic_control_of(const std::string &name)
 	if (name == "tcx")
 		return TrafficControl::tcx;
 	return name == "tc" ? TrafficControl::clsact : TrafficControl::either;
+}
+
+TunnelMode tunnel_mode_of(const std::string &name)
+{
+	if (name == "inner")
+		return TunnelMode::inner;
+	return name == "outer" ? TunnelMode::outer : TunnelMode::both;
 }
 
 } // namespace
@@ -50,6 +59,7 @@ void KernelTable::define(Napi::Env env)
 			    InstanceMethod<&KernelTable::row_bound>("rowBound"),
 			    InstanceMethod<&KernelTable::collect>("collect"),
 			    InstanceMethod<&KernelTable::commit>("commit"),
+			    InstanceMethod<&KernelTable::set_tunnels>("setTunnels"),
 			    InstanceMethod<&KernelTable::new_endpoint_epoch>("newEndpointEpoch"),
 			    InstanceMethod<&KernelTable::settle>("settle"),
 			    InstanceMethod<&KernelTable::close>("close"),
@@ -71,10 +81,13 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	    .max_slots = number_of(options, "maxSlots"),
 	    .initial_slots = number_of(options, "initialSlots"),
 	    .protocols = std::nullopt,
+	    .sampling = number_of(options, "sampling"),
 	    .socket_filter = options.Get("source").As<Napi::String>().Utf8Value() == "socket_filter",
 	};
 	const TrafficControl traffic_control =
 	    traffic_control_of(options.Get("trafficControl").As<Napi::String>().Utf8Value());
+	const TunnelMode tunnel_mode = tunnel_mode_of(options.Get("tunnels").As<Napi::String>().Utf8Value());
+	load.follow_into_tunnels = tunnel_mode == TunnelMode::outer;
 	if (options.Get("protocols").IsArray()) {
 		const Napi::Array protocols = options.Get("protocols").As<Napi::Array>();
 		load.protocols.emplace();
@@ -85,6 +98,8 @@ Napi::Value KernelTable::open(const Napi::CallbackInfo &info)
 	const ReadOptions read = {
 	    .idle_windows = number_of(options, "idleWindows"),
 	    .guess_ports = options.Get("guessPorts").As<Napi::Boolean>(),
+	    .sampling = load.sampling,
+	    .tunnel_mode = tunnel_mode,
 	};
 	const std::optional<PinOptions> pin = pin_options_of(options);
 	// Made here, since a socket is of the network namespace of the thread that makes it.
@@ -244,6 +259,20 @@ Napi::Value KernelTable::commit(const Napi::CallbackInfo &info)
 	    [](Napi::Env env, size_t &freed) -> Napi::Value {
 		    return Napi::Number::New(env, static_cast<double>(freed));
 	    });
+}
+
+// setTunnels(list)
+void KernelTable::set_tunnels(const Napi::CallbackInfo &info)
+{
+	const TunnelList list = tunnel_list_of(info[0].As<Napi::Object>());
+	std::set<uint32_t> devices;
+	for (const Tunnel &tunnel : list.tunnels)
+		devices.insert(tunnel.ifindex);
+	with_errors(info.Env(), [&] {
+		publish_carrying_ports(loaded_->object.map_descriptor("carrying_ports"), list);
+		loaded_->devices.set_tunnels(devices);
+	});
+	loaded_->reader.set_tunnels(list);
 }
 
 void KernelTable::new_endpoint_epoch(const Napi::CallbackInfo &)

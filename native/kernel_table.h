@@ -32,6 +32,7 @@ class KernelTable : public Napi::ObjectWrap<KernelTable>
 	Napi::Value row_bound(const Napi::CallbackInfo &info);
 	Napi::Value collect(const Napi::CallbackInfo &info);
 	Napi::Value commit(const Napi::CallbackInfo &info);
+	void set_tunnels(const Napi::CallbackInfo &info);
 	void new_endpoint_epoch(const Napi::CallbackInfo &info);
 	Napi::Value settle(const Napi::CallbackInfo &info);
 	Napi::Value close(const Napi::CallbackInfo &info);

@@ -27,7 +27,8 @@ FileDescriptor subscribe()
 	::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &socket_buffer_bytes, sizeof(socket_buffer_bytes));
 	sockaddr_nl address = {};
 	address.nl_family = AF_NETLINK;
-	address.nl_groups = RTMGRP_LINK;
+	// Tunnels are told by the addresses of the namespace as well.
+	address.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
 	if (::bind(socket.get(), reinterpret_cast<const sockaddr *>(&address), sizeof(address)))
 		throw Failure("bind RTNLGRP_LINK", errno);
 	return socket;

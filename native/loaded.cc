@@ -15,8 +15,8 @@ Loaded::Loaded(const LoadOptions &options, const ReadOptions &read, std::string 
 	       const std::optional<PinOptions> &pin)
     : pins(pin ? std::make_unique<PinnedMaps>(*pin) : nullptr), object(options, nullptr, pins.get()),
       progress(pins ? std::make_unique<Progress>(*pins, options.max_slots) : nullptr),
-      reader(object, options.max_slots, options.initial_slots - 1, read.idle_windows, std::move(sockets),
-	     read.guess_ports, std::move(conntrack), progress.get()),
+      reader(object, options.max_slots, options.initial_slots - 1, read, std::move(sockets), std::move(conntrack),
+	     progress.get()),
       devices(object.map_descriptor("devices"), object.map_descriptor("ledger"), progress.get()),
       hooks(make_hooks(object, options, traffic_control, pins ? &pins->folder() : nullptr)), options_(options),
       namespace_object_(std::move(namespace_object)), traffic_control_(traffic_control)

@@ -23,11 +23,6 @@
 namespace weir
 {
 
-struct ReadOptions {
-	uint32_t idle_windows;
-	bool guess_ports;
-};
-
 // Shared with work that is under way, so that closing never pulls it away.
 class Loaded
 {

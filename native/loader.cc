@@ -113,12 +113,14 @@ BpfObject::BpfObject(const LoadOptions &options, const BpfObject *shared, Pinned
 
 	auto *settings = globals_of<flow_settings>(object_.get(), ".rodata.settings");
 	settings->max_mask = options.max_slots - 1;
+	settings->selects = options.protocols || options.sampling > 1;
+	settings->sampling = options.sampling;
+	settings->follow_into_tunnels = options.follow_into_tunnels;
+	for (auto &protocols : settings->protocols)
+		protocols = options.protocols ? 0 : UINT64_MAX;
+	for (const uint8_t protocol : options.protocols.value_or(std::vector<uint8_t>{}))
+		settings->protocols[protocol >> 6] |= uint64_t{1} << (protocol & 63);
 	settings->index_base = options.index_base;
-	if (options.protocols) {
-		settings->select_protocols = 1;
-		for (const uint8_t protocol : *options.protocols)
-			settings->protocols[protocol >> 6] |= uint64_t{1} << (protocol & 63);
-	}
 	if (!shared) {
 		auto *control = globals_of<flow_control>(object_.get(), ".data.control");
 		control->epoch = 1;

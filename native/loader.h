@@ -19,6 +19,8 @@ struct LoadOptions {
 	uint32_t max_slots;	// a power of two
 	uint32_t initial_slots; // a power of two, at most max_slots
 	std::optional<std::vector<uint8_t>> protocols;
+	uint32_t sampling = 1; // one packet in this many
+	bool follow_into_tunnels = false;
 	bool socket_filter = false; // loads the program of packet sockets, not those of interfaces
 	uint32_t index_base = 0;    // flow_settings
 };

@@ -24,7 +24,7 @@ struct Columns {
 	uint16_t *src_port, *dst_port;
 	uint8_t *transport, *direction;
 	uint16_t *iface;
-	uint8_t *initiator, *guessed;
+	uint8_t *initiator, *guessed, *tunnel;
 	double *bytes, *packets;
 	// One element a translated row: which it is, and what its packets show where that is not a true end.
 	uint32_t *nat_row, *nat_src, *nat_dst;
@@ -39,7 +39,8 @@ struct Row {
 	uint32_t src, dst; // codes of endpoints
 	Identity identity;
 	flow_amount amount;
-	const Translation *translation; // none: the key has the true ends
+	flow_amount inside = {};		  // of the amount: went into a tunnel that is counted outside
+	const Translation *translation = nullptr; // none: the key has the true ends
 };
 
 // Where a sum belongs.
@@ -59,6 +60,7 @@ struct PlaceHash {
 };
 
 struct Window {
+	uint32_t scale = 1; // of rows
 	size_t rows = 0;
 	size_t translated_rows = 0;
 	bool complete = true;
@@ -71,12 +73,15 @@ struct Window {
 	std::string sockets_failure; // why the sockets of this node are not known; empty: they are
 	NatLookUps nat_look_ups;
 
-	// There must be room for it. What is left out is in the sums alone.
+	// There must be room for it. What is left out is in the sums alone, and these are not scaled.
 	void add(const Columns &columns, const flow_key &key, const Row &row)
 	{
-		flow_amount &sum = sums[{key.iface, key.direction, row.identity.disposition}];
-		sum.bytes += row.amount.bytes;
-		sum.packets += row.amount.packets;
+		add_sum({key.iface, key.direction, LEFT_OUT_TUNNEL}, row.inside);
+		const flow_amount amount = {.bytes = row.amount.bytes - row.inside.bytes,
+					    .packets = row.amount.packets - row.inside.packets};
+		if (amount.packets == 0)
+			return;
+		add_sum({key.iface, key.direction, row.identity.disposition}, amount);
 		if (row.identity.disposition != LEAVES)
 			return;
 
@@ -90,10 +95,21 @@ struct Window {
 		columns.iface[at] = key.iface;
 		columns.initiator[at] = row.identity.initiator;
 		columns.guessed[at] = row.identity.guessed;
-		columns.bytes[at] = static_cast<double>(row.amount.bytes);
-		columns.packets[at] = static_cast<double>(row.amount.packets);
+		columns.tunnel[at] = row.identity.tunnel;
+		columns.bytes[at] = static_cast<double>(amount.bytes) * scale;
+		columns.packets[at] = static_cast<double>(amount.packets) * scale;
 		if (row.translation) [[unlikely]]
 			add_translation(columns, at, key, *row.translation);
+	}
+
+	// A sum of what became of packets; LEAVES as well.
+	void add_sum(const Place &place, const flow_amount &amount)
+	{
+		if (amount.packets == 0)
+			return;
+		flow_amount &sum = sums[place];
+		sum.bytes += amount.bytes;
+		sum.packets += amount.packets;
 	}
 
       private:

@@ -34,6 +34,7 @@ const wordsOfCondition: Readonly<Record<Condition, string>> = {
   kubernetes: 'with Kubernetes',
   cidrs: 'where address ranges are named',
   deduper_none: 'where every interface counts a packet',
+  carriers: 'where packets that carry a tunnel are flows',
 };
 
 const inCode = (text: string) => `\`${text}\``;

@@ -114,6 +114,7 @@ export function sampleFlows(bytes: number, packets: number): FlowTable {
     endpoints,
     interfaceNames: new Map([[2, 'eth0']]),
     agentAddress: undefined,
+    sampling: 1,
     flows: {
       src: Uint32Array.of(0),
       dst: Uint32Array.of(1),
@@ -121,6 +122,7 @@ export function sampleFlows(bytes: number, packets: number): FlowTable {
       dstPort: Uint16Array.of(443),
       transport: Uint8Array.of(6),
       direction: Uint8Array.of(0),
+      tunnel: Uint8Array.of(0),
       iface: Uint16Array.of(2),
       initiator: Uint8Array.of(1),
       guessed: Uint8Array.of(0),

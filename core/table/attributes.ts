@@ -11,7 +11,7 @@ import type { FlowTable, NamingPreset } from './flow-table.ts';
 import type { MetricFamily } from './metrics.ts';
 
 /** What makes an attribute part of a default selection: a fact about the pipeline. */
-export type Condition = 'always' | 'kubernetes' | 'cidrs' | 'deduper_none';
+export type Condition = 'always' | 'kubernetes' | 'cidrs' | 'deduper_none' | 'carriers';
 
 export interface Attribute {
   /** Beyla's name where it has one; the one used inside. */
@@ -278,13 +278,19 @@ export const attributes: readonly Attribute[] = [
     cardinality: 'avoid',
     description: 'Port of the {end} on the wire, where connection tracking names another true end.',
   }),
-  attribute({ name: 'tunnel', cardinality: 'fine', description: 'Kind of the tunnel that carried the packets.' }),
+  attribute({
+    name: 'tunnel',
+    cardinality: 'fine',
+    shown: { flow: 'carriers', inter_zone: 'carriers' },
+    description: 'Kind of the tunnel that the packets carry, such as vxlan; absent where they carry none.',
+  }),
   attribute({
     name: 'sampling.ratio',
     type: 'int',
     level: 'resource',
     cardinality: 'fine',
-    description: 'One packet in this many was counted, and the values are scaled up again.',
+    description:
+      'One packet in this many was counted, and the values are scaled up again; absent where all are counted.',
   }),
 ];
 
@@ -322,6 +328,7 @@ export function conditionsOf(table: FlowTable): ReadonlySet<Condition> {
   if (table.columns.has('k8s.src.owner.name')) conditions.add('kubernetes');
   if (table.columns.has('src.cidr')) conditions.add('cidrs');
   if (table.everyInterface === true) conditions.add('deduper_none');
+  if (table.carriers === true) conditions.add('carriers');
   return conditions;
 }
 

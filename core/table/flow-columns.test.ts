@@ -4,9 +4,10 @@ import { EndpointDimension } from './dimension.ts';
 import { createFlowTables, type FlowTableInput, flowAttributes, type RawFlows } from './flow-columns.ts';
 import { allAttributes } from './metrics-of-flows.ts';
 import { valuesOf } from './testing.ts';
+import { tunnelKinds } from './tunnel-kinds.ts';
 
-/** src, dst, srcPort, dstPort, transport, direction, iface, initiator, guessed (absent: 0) */
-type Row = readonly [number, number, number, number, number, number, number, number, number?];
+/** src, dst, srcPort, dstPort, transport, direction, iface, initiator, guessed, tunnel (absent: 0) */
+type Row = readonly [number, number, number, number, number, number, number, number, number?, number?];
 
 function rawFlows(rows: readonly Row[]): RawFlows {
   const column = (at: number) => rows.map((row) => row[at] ?? 0);
@@ -20,6 +21,7 @@ function rawFlows(rows: readonly Row[]): RawFlows {
     iface: Uint16Array.from(column(6)),
     initiator: Uint8Array.from(column(7)),
     guessed: Uint8Array.from(column(8)),
+    tunnel: Uint8Array.from(column(9)),
     bytes: new Float64Array(rows.length).fill(100),
     packets: new Float64Array(rows.length).fill(1),
   };
@@ -41,12 +43,15 @@ function inputOf(rows: readonly Row[], overrides: Partial<FlowTableInput> = {}):
       [3, 'veth1'],
     ]),
     agentAddress: '192.0.2.1',
+    sampling: 1,
     ...overrides,
   };
 }
 
 test('a row has its addresses, ports, transport, role, interface and the agent', (t) => {
-  const table = createFlowTables()(inputOf([[0, 1, 40000, 443, 6, 1, 2, 1]]));
+  const table = createFlowTables()(
+    inputOf([[0, 1, 40000, 443, 6, 1, 2, 1, 0, tunnelKinds.indexOf('geneve')]], { sampling: 50 }),
+  );
   t.deepEqual(
     flowAttributes.map((attribute) => [attribute, valuesOf(table, attribute)[0]]),
     [
@@ -69,6 +74,8 @@ test('a row has its addresses, ports, transport, role, interface and the agent',
       ['dst.nat.address', undefined],
       ['src.nat.port', undefined],
       ['dst.nat.port', undefined],
+      ['tunnel', 'geneve'],
+      ['sampling.ratio', 50],
     ],
   );
   t.deepEqual(allAttributes(table), flowAttributes);
@@ -128,6 +135,8 @@ test('a transport without a name is a number, an unknown interface and a missing
   t.deepEqual(valuesOf(table, 'transport'), ['200']);
   t.deepEqual(valuesOf(table, 'iface'), [undefined]);
   t.deepEqual(valuesOf(table, 'beyla.ip'), [undefined]);
+  t.deepEqual(valuesOf(table, 'tunnel'), [undefined]);
+  t.deepEqual(valuesOf(table, 'sampling.ratio'), [undefined], 'nothing is sampled');
 });
 
 test('dictionaries and codes stay over windows, also when an interface comes back under another index', (t) => {

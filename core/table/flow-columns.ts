@@ -15,6 +15,7 @@ import {
 import type { EndpointDimension } from './dimension.ts';
 import type { FlowTable } from './flow-table.ts';
 import { hasPorts, protocols } from './protocols.ts';
+import { tunnelKindNames } from './tunnel-kinds.ts';
 import { ValueList } from './value-list.ts';
 
 /** At least as many elements as there are rows. */
@@ -35,6 +36,8 @@ export interface RawFlows {
   readonly initiator: Uint8Array;
   /** 1: that was told by the ports. */
   readonly guessed: Uint8Array;
+  /** Position in tunnelKinds. */
+  readonly tunnel: Uint8Array;
   readonly bytes: Float64Array;
   readonly packets: Float64Array;
 }
@@ -51,7 +54,10 @@ export interface RawTranslations {
 }
 
 export interface FlowTableInput
-  extends Pick<FlowTable, 'rows' | 'window' | 'resource' | 'scope' | 'metricNames' | 'features' | 'everyInterface'> {
+  extends Pick<
+    FlowTable,
+    'rows' | 'window' | 'resource' | 'scope' | 'metricNames' | 'features' | 'everyInterface' | 'carriers'
+  > {
   readonly flows: RawFlows;
   /** Absent: all packets show the true ends. */
   readonly translations?: { readonly count: number; readonly of: RawTranslations };
@@ -60,6 +66,8 @@ export interface FlowTableInput
   readonly interfaceNames: ReadonlyMap<number, string>;
   /** Text of the agent's own address; undefined when it has none. */
   readonly agentAddress: string | undefined;
+  /** One packet in this many was counted, and the measures are scaled by it; 1: all. */
+  readonly sampling: number;
 }
 
 /** The attributes of the tables made here. */
@@ -83,6 +91,8 @@ export const flowAttributes = [
   'dst.nat.address',
   'src.nat.port',
   'dst.nat.port',
+  'tunnel',
+  'sampling.ratio',
 ] as const;
 
 const roles = listDictionary(['unknown', 'request', 'response']);
@@ -101,7 +111,7 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
   const agents = new ValueList();
 
   return (input) => {
-    const { flows, translations: _, endpoints, interfaceNames, agentAddress, ...table } = input;
+    const { flows, translations: _, endpoints, interfaceNames, agentAddress, sampling, ...table } = input;
     const { rows } = table;
     const view = (codes: CodeArray) => codes.subarray(0, rows);
     const src = view(flows.src);
@@ -131,6 +141,10 @@ export function createFlowTables(): (input: FlowTableInput) => FlowTable {
       { attribute: 'iface.direction', rows: view(flows.direction), dictionary: ifaceDirections },
       lazyColumn({ attribute: 'beyla.ip', dictionary: agents }, () => new Uint32Array(rows).fill(agent)),
       ...wireColumns(input, endpoints.addresses),
+      { attribute: 'tunnel', rows: view(flows.tunnel), dictionary: tunnelKindNames },
+      lazyColumn({ attribute: 'sampling.ratio', dictionary: numbers }, () =>
+        new Uint32Array(rows).fill(sampling > 1 ? sampling : ABSENT),
+      ),
     ];
     return {
       kind: 'flows',

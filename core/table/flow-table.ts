@@ -24,6 +24,8 @@ export interface FlowTable {
   readonly features?: readonly Feature[];
   /** Each packet was counted at every interface that it crossed, so the interface tells the counts apart. */
   readonly everyInterface?: boolean;
+  /** There may be flows of packets that carry a tunnel, so `tunnel` tells these from others. */
+  readonly carriers?: boolean;
   readonly ends: FlowEnds;
   /** By attribute name of the catalogue; what is not here, nothing in the pipeline fills. */
   readonly columns: ReadonlyMap<string, AttributeColumn>;

@@ -109,6 +109,7 @@ export function createTestFlows(endpoints = new EndpointDimension()): (flows: re
       metricNames: ['beyla'],
       interfaceNames: new Map(),
       agentAddress: undefined,
+      sampling: 1,
       flows: {
         src: Uint32Array.from(flows, ({ src }) => endpointOf(src)),
         dst: Uint32Array.from(flows, ({ dst }) => endpointOf(dst)),
@@ -119,6 +120,7 @@ export function createTestFlows(endpoints = new EndpointDimension()): (flows: re
         iface: new Uint16Array(flows.length),
         initiator: new Uint8Array(flows.length).fill(1),
         guessed: new Uint8Array(flows.length),
+        tunnel: new Uint8Array(flows.length),
         bytes: Float64Array.from(flows, ({ bytes = 1 }) => bytes),
         packets: Float64Array.from(flows, ({ packets = 1 }) => packets),
       },

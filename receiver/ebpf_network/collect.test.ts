@@ -205,9 +205,10 @@ test('rows that every pipeline filtered are filtered by rule, and the ledger clo
   await clock.advance(5000);
   assertLedgerCloses(t, registry.text());
   const figure = (name: string, direction: string) =>
-    new RegExp(`^otelcol_receiver_ebpf_network_${name}\\{(?=[^}]*direction="${direction}").*\\} (\\d+)$`, 'm').exec(
-      registry.text(),
-    )?.[1];
+    new RegExp(
+      `^otelcol_receiver_ebpf_network_${name}\\{(?=[^}]*direction="${direction}")(?![^}]*reason="(?!rule")).*\\} (\\d+)$`,
+      'm',
+    ).exec(registry.text())?.[1];
   t.deepEqual(
     ['filtered_bytes_total', 'filtered_packets_total', 'exported_bytes_total', 'in_table_bytes'].map((name) => [
       figure(name, 'ingress'),

@@ -40,7 +40,7 @@ export interface CollectorOptions {
   /** What every flow table of this receiver says about its origin. */
   readonly origin: Pick<
     FlowTableInput,
-    'resource' | 'scope' | 'metricNames' | 'features' | 'everyInterface' | 'agentAddress'
+    'resource' | 'scope' | 'metricNames' | 'features' | 'everyInterface' | 'carriers' | 'agentAddress' | 'sampling'
   >;
 }
 
@@ -132,7 +132,7 @@ export function createCollector(options: CollectorOptions): Collector {
       const translations = { count: translatedRows, of: columns };
       const input = { ...options.origin, interfaceNames, flows: columns, endpoints, rows, translations, window };
       const filtered = consumer.consume(toFlowTable(input), resolve);
-      if (filtered !== undefined) ledger.filtered(interfaceSums(columns, filtered));
+      if (filtered !== undefined) ledger.filtered(interfaceSums(columns, filtered), options.origin.sampling);
       if (pinned) onItsWay = promise;
       else taken();
     } catch (error) {

@@ -2,7 +2,7 @@ import test from 'ava';
 import { stringify } from 'yaml';
 import { decodeBlock } from '../../core/config/block.ts';
 import { FormatError } from '../../core/config/schema.ts';
-import { countedProtocols, type EbpfNetworkConfig, schema } from './config.ts';
+import { countedProtocols, type EbpfNetworkConfig, samplingOf, schema } from './config.ts';
 
 type Key = keyof EbpfNetworkConfig;
 
@@ -36,6 +36,8 @@ test('an empty block takes every default', (t) => {
     pin_path: '',
     nat: 'conntrack',
     traffic_control_backend: 'auto',
+    sampling: 0,
+    tunnels: 'inner',
     deduper: 'first_come',
     deduper_fc_ttl: 0,
     interfaces: [],
@@ -114,4 +116,15 @@ test('protocols wins over exclude_protocols, which leaves all the others', (t) =
   const others = countedProtocols({ ...config, exclude_protocols: [6, 17] });
   t.is(others?.length, 254);
   t.false(others?.includes(17));
+});
+
+test('sampling takes whole numbers, and 0 is 1', (t) => {
+  for (const value of [0, 1, 1_000_000]) t.is(refusal('sampling', value), 'taken');
+  t.regex(refusal('sampling', -1), /must be non-negative/);
+  t.regex(refusal('sampling', 0.5), /./);
+  t.is(refusal('sampling', 2_000_000), 'must be at most 1000000, got 2000000 | count more packets');
+  t.deepEqual(
+    [0, 1, 50].map((sampling) => samplingOf({ ...decodeBlock(schema, undefined).config, sampling })),
+    [1, 1, 50],
+  );
 });

@@ -1,12 +1,12 @@
 /**
  * The keys of `ebpf_network`: their formats, defaults and docs. Names are those of Beyla.
  *
- * long: it is the list of keys, with their texts.
+ * long: it is one list, and grows by an entry with each key.
  */
 
 import { isIP } from 'node:net';
 import type { ConfigProblem } from '../../core/component/define.ts';
-import { boolean, duration, oneOf, positiveInteger, text } from '../../core/config/formats.ts';
+import { boolean, duration, nonNegativeInteger, oneOf, positiveInteger, text } from '../../core/config/formats.ts';
 import { featureList, presetList, textListOf } from '../../core/config/lists.ts';
 import { type ConfigSchema, type Format, FormatError } from '../../core/config/schema.ts';
 import { suggestionFor } from '../../core/config/suggest.ts';
@@ -24,6 +24,9 @@ export interface EbpfNetworkConfig {
   readonly protocols: readonly number[];
   readonly exclude_protocols: readonly number[];
   readonly direction: 'ingress' | 'egress' | 'both';
+  /** 0 and 1: all. */
+  readonly sampling: number;
+  readonly tunnels: 'inner' | 'outer' | 'both';
   readonly deduper: 'first_come' | 'none';
   /** Milliseconds; decides nothing. */
   readonly deduper_fc_ttl: number;
@@ -58,12 +61,23 @@ const MAX_ACTIVE_TIMEOUT_MS = 3_600_000;
 const MIN_POLL_PERIOD_MS = 100;
 const MAX_POLL_PERIOD_MS = 3_600_000;
 
+/** Beyond it whole windows go by without a packet that is counted. */
+const MAX_SAMPLING = 1_000_000;
+
 const flowCapacity: Format<number> = (value) => {
   const flows = positiveInteger(value);
   if (flows > MAX_FLOWS) {
     throw new FormatError({ message: `must be at most ${MAX_FLOWS}, got ${flows}`, fix: 'write fewer flows' });
   }
   return flows;
+};
+
+const samplingRatio: Format<number> = (value) => {
+  const ratio = nonNegativeInteger(value);
+  if (ratio > MAX_SAMPLING) {
+    throw new FormatError({ message: `must be at most ${MAX_SAMPLING}, got ${ratio}`, fix: 'count more packets' });
+  }
+  return ratio;
 };
 
 /** The texts are the limits as a user would write them. */
@@ -163,6 +177,16 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     doc: 'Count packets that enter an interface (`ingress`), leave it (`egress`), or `both`.',
     format: oneOf('ingress', 'egress', 'both'),
     default: 'both',
+  },
+  sampling: {
+    doc: 'Count one packet in this many and scale the values up again, with `sampling.ratio`; `0` and `1`: all.',
+    format: samplingRatio,
+    default: 0,
+  },
+  tunnels: {
+    doc: 'Which packet of a tunnel is a flow: the one inside (`inner`), the one that carries it (`outer`), or `both`. The other is `filtered{reason="tunnel"}`; carrying flows have the attribute `tunnel`.',
+    format: oneOf('inner', 'outer', 'both'),
+    default: 'inner',
   },
   deduper: {
     doc: 'Count each packet once on this host (`first_come`), or at every interface that it crosses (`none`): bridges, VLANs and both directions too, and `iface` and `iface.direction` are selected by default.',
@@ -273,3 +297,6 @@ export function countedProtocols({ protocols, exclude_protocols }: EbpfNetworkCo
   if (exclude_protocols.length === 0) return undefined;
   return protocolNames.map((_, number) => number).filter((number) => !exclude_protocols.includes(number));
 }
+
+/** One packet in this many. */
+export const samplingOf = ({ sampling }: EbpfNetworkConfig) => Math.max(1, sampling);

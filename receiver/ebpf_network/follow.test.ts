@@ -119,6 +119,7 @@ test('what the kernel noted before a new name stays with the old one', async (t)
   const noted = (not_ip: typeof some) => ({
     ...{ iface: 2, direction: 'ingress' as const },
     filtered: { protocol: none, not_ip, counted_elsewhere: none, direction: none },
+    sampled: none,
     lost: { table_full: none, malformed: none },
   });
   table.ledger = [noted(some)];

@@ -19,6 +19,7 @@ import {
   sharedIndex,
 } from './interfaces.ts';
 import type { Ledger } from './ledger.ts';
+import type { TunnelFollower } from './tunnels.ts';
 
 export interface FollowerOptions {
   /** Id of the receiver. */
@@ -30,6 +31,7 @@ export interface FollowerOptions {
   readonly coverage: Coverage;
   readonly logger: Logger;
   readonly metrics: MetricRegistry;
+  readonly tunnels: TunnelFollower;
   readonly listInterfaces: () => readonly NetworkInterface[];
   /** Where programs hung before this process; absent: nowhere, and nothing is covered. */
   readonly inherited?: readonly Hook[];
@@ -50,7 +52,7 @@ const keyOf = ({ index }: NetworkInterface) => index & 0xffff;
 const namesOf = (hooks: readonly Hook[]) => [...new Set(hooks.map(({ iface }) => iface.name))];
 
 export function createFollower(options: FollowerOptions): Follower {
-  const { rules, table, names, coverage, logger, listInterfaces } = options;
+  const { rules, table, names, coverage, tunnels, logger, listInterfaces } = options;
   const failures = createFailures(options);
   const hanging = createHanging(options);
   /** Undefined: whatever a process before has published. */
@@ -122,6 +124,8 @@ export function createFollower(options: FollowerOptions): Follower {
       const taken = gone;
       gone = new Set();
       try {
+        // First, since what a new device carries is known by it as soon as it is counted.
+        tunnels.look();
         const all = listInterfaces();
         await apply(all, chooseInterfaces(all, rules), taken);
       } catch (error) {
@@ -134,6 +138,7 @@ export function createFollower(options: FollowerOptions): Follower {
 
   return {
     async start(all, selection) {
+      tunnels.look();
       await apply(all, selection, new Set());
       state = 'following';
       work = rounds();

@@ -18,6 +18,7 @@ test('the ledger closes with everything that the kernel filtered and lost', asyn
       counted_elsewhere: amount(4 * bytes),
       direction: amount(0),
     },
+    sampled: amount(32 * bytes),
     lost: { table_full: amount(8 * bytes), malformed: amount(16 * bytes) },
   });
   table.ledger = [row('ingress', 100), row('egress', 200)];
@@ -36,7 +37,7 @@ test('the ledger closes with everything that the kernel filtered and lost', asyn
   t.regex(text, /scan_duration_seconds\{receiver="ebpf_network"\} 0.001$/m);
   await receiver.stop?.();
   t.deepEqual(written, [
-    'ledger  eth0   seen 81,007,501 B  70,158 pkt   exported 80,992,001 B   filtered 3,500 B   sampled 0   lost 12,000 B\n',
+    'ledger  eth0   seen 81,023,501 B  70,318 pkt   exported 80,992,001 B   filtered 3,500 B   sampled 16,000 B   lost 12,000 B\n',
   ]);
 });
 

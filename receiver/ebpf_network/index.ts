@@ -1,36 +1,38 @@
 /** Counts every packet on the host's interfaces in the kernel and hands the flows on, one table a window. */
 
-import { networkInterfaces } from 'node:os';
 import { type Consumer, defineReceiver, type Host, type Receiver } from '../../core/component/define.ts';
 import { type OwnConnection, ownConnections } from '../../core/network/own-connections.ts';
 import { flowAttributes } from '../../core/table/flow-columns.ts';
 import {
   type InterfaceWatch,
   type KernelTable,
+  type ListedTunnels,
   listInterfaces,
+  listTunnels,
   type NetworkNamespace,
   openKernelTable,
   type PacketSource,
   removeLeftFilters,
   watchInterfaces,
 } from '../../native/index.ts';
-import { addressTowards, findAgentAddress } from './agent-address.ts';
-import { type Collector, type CollectorOptions, createCollector } from './collect.ts';
-import { countedProtocols, type EbpfNetworkConfig, elsewhere, problemsBetween, schema } from './config.ts';
+import { type Collector, createCollector } from './collect.ts';
+import { countedProtocols, type EbpfNetworkConfig, elsewhere, problemsBetween, samplingOf, schema } from './config.ts';
 import { createCoverage, type InterfaceBytes, readInterfaceBytes } from './coverage.ts';
 import { createFollower, type Follower } from './follow.ts';
 import { InterfaceNames } from './interface-names.ts';
 import { nothingLeft, selectInterfaces } from './interfaces.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { mayAskConntrack } from './nat.ts';
+import { originOf } from './origin.ts';
 import { attachmentsOf, pinPlace, reportRefused, takeOver } from './pins.ts';
-import { agentResource, resourceSources } from './resource.ts';
 import { firstThatAttaches, sayWhatIsCounted } from './source.ts';
 import { pollInterfaces, type SpaceSource, watchSpaces } from './spaces.ts';
+import { createTunnelFollower } from './tunnels.ts';
 
 /** What the receiver takes from the host; tests give their own. */
 export interface Kernel extends SpaceSource {
   openKernelTable: typeof openKernelTable;
+  listTunnels(): ListedTunnels;
   removeLeftFilters(): readonly string[];
   readInterfaceBytes(namespaces: readonly NetworkNamespace[]): Promise<InterfaceBytes>;
   /** The connections that this process opened. */
@@ -42,6 +44,7 @@ export interface Kernel extends SpaceSource {
 const kernel: Kernel = {
   openKernelTable,
   listInterfaces,
+  listTunnels,
   removeLeftFilters,
   watchInterfaces,
   pollInterfaces,
@@ -132,6 +135,8 @@ async function startCounting(
         source: packetSource,
         trafficControl: config.traffic_control_backend,
         maxFlows: config.cache_max_flows,
+        sampling: samplingOf(config),
+        tunnels: config.tunnels,
         guessPorts: config.guess_ports === 'ordinal',
         ...(config.exclude_self ? { ownConnections: source.ownConnections } : {}),
         trueEnds,
@@ -156,6 +161,7 @@ async function startCounting(
           receiver: id,
           rules,
           ...parts,
+          tunnels: createTunnelFollower({ table, listTunnels: source.listTunnels, logger }),
           listInterfaces: spaces.listInterfaces,
           ...(inherited === undefined ? {} : { inherited }),
         });
@@ -185,24 +191,6 @@ async function startCounting(
     spaces.close();
     throw error;
   }
-}
-
-/** What every flow table says about this agent. */
-async function originOf(config: EbpfNetworkConfig, { id, logger, build }: Host): Promise<CollectorOptions['origin']> {
-  const sources = { interfaces: networkInterfaces(), addressTowards, path: `receivers::${id}` };
-  const agentAddress = await findAgentAddress(config, sources);
-  if (agentAddress === undefined) {
-    const { agent_ip_iface, agent_ip_type } = config;
-    logger.warn('This host has no such address: beyla.ip is absent.', { agent_ip_iface, agent_ip_type });
-  }
-  return {
-    resource: agentResource(await resourceSources(id), logger),
-    scope: { name: build.command, version: build.version },
-    metricNames: config.metric_names,
-    features: config.features,
-    everyInterface: config.deduper === 'none',
-    agentAddress,
-  };
 }
 
 /** A run that was killed leaves its clsact filters on the interfaces, where each packet still goes through them. */

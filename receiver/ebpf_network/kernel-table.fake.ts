@@ -1,13 +1,21 @@
 /**
  * For tests: a kernel table in memory with the contract of the real one, a clock moved by hand, a pipeline's end.
  *
- * long: three small things that every test of the receiver takes together.
+ * long: it has whatever the real one has.
  */
 
 import type { Consumer, Settlement } from '../../core/component/define.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
-import type { Amount, Collected, HookDirection, KernelTable, LedgerRow, NatLookUps } from '../../native/index.ts';
+import type {
+  Amount,
+  Collected,
+  HookDirection,
+  KernelTable,
+  LedgerRow,
+  NatLookUps,
+  TunnelList,
+} from '../../native/index.ts';
 
 export interface FakeFlow extends Amount {
   /** Last byte of an address in 10.0.0.0/24. */
@@ -39,6 +47,7 @@ export class FakeKernelTable implements KernelTable {
   /** Thrown by the next call of that name. */
   readonly failures = new Map<'attach' | 'collect' | 'commit' | 'settle', Error>();
   ledger: LedgerRow[] = [];
+  tunnels: TunnelList['tunnels'] = [];
   socketsFailure: string | undefined;
   natLookUps: NatLookUps = {
     translated: 0,
@@ -83,6 +92,9 @@ export class FakeKernelTable implements KernelTable {
   }
   setCovered(indexes: readonly number[]): void {
     this.calls.push(`setCovered ${indexes}`);
+  }
+  setTunnels({ tunnels }: TunnelList): void {
+    this.tunnels = tunnels;
   }
   rowBound(): number {
     return this.#flows.size;

@@ -15,8 +15,11 @@ export interface Ledger {
   show(iface: number, direction: HookDirection): void;
   /** What a collect found; it is in the table until the next call says what became of it. */
   collected(collected: Collected): void;
-  /** Of the rows of the last collect: every pipeline filtered these. To be said before what became of the others. */
-  filtered(sums: readonly InterfaceSum[]): void;
+  /**
+   * Of the rows of the last collect, which are scaled by `sampling`: every pipeline filtered these. To be said before what
+   * became of the others.
+   */
+  filtered(sums: readonly InterfaceSum[], sampling: number): void;
   /** A pipeline took the rows of the last collect. */
   exported(): void;
   /** The rows of the last collect are gone. */
@@ -47,10 +50,15 @@ interface Account {
   leaving: Record<string, Amount>;
   /** By reason. */
   readonly filtered: Record<string, Amount>;
+  sampled: Amount;
   readonly lost: Record<string, Amount>;
 }
 
 const nothing: Amount = { bytes: 0, packets: 0 };
+const growth = (now: Amount, before: Amount = nothing): Amount => ({
+  bytes: now.bytes - before.bytes,
+  packets: now.packets - before.packets,
+});
 const add = (a: Amount, b: Amount): Amount => ({ bytes: a.bytes + b.bytes, packets: a.packets + b.packets });
 const total = (amounts: Iterable<Amount>): Amount => [...amounts].reduce(add, nothing);
 
@@ -58,7 +66,10 @@ const filteredOf = ({ filtered }: Account) => total(Object.values(filtered));
 const lostOf = ({ lost }: Account) => total(Object.values(lost));
 const inTableOf = ({ rows, leaving }: Account) => total([rows, ...Object.values(leaving)]);
 const seenOf = (account: Account) =>
-  total([account.exported, inTableOf(account), filteredOf(account), lostOf(account)]);
+  total([account.exported, inTableOf(account), filteredOf(account), account.sampled, lostOf(account)]);
+
+/** Shown from the start, as those that the kernel notes. */
+const leftOutOfRows = (): Record<string, Amount> => ({ self: nothing, tunnel: nothing });
 
 export function createLedger({ receiver, metrics, interfaceNames }: LedgerOptions): Ledger {
   const accounts = new Map<string, Account>();
@@ -73,7 +84,15 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
     const known = accounts.get(key);
     if (known !== undefined) return known;
     const labels = { receiver, interface: name, direction };
-    const account = { labels, exported: nothing, rows: nothing, leaving: {}, filtered: {}, lost: {} };
+    const account = {
+      labels,
+      exported: nothing,
+      rows: nothing,
+      leaving: {},
+      filtered: leftOutOfRows(),
+      sampled: nothing,
+      lost: {},
+    };
     accounts.set(key, account);
     return account;
   };
@@ -91,6 +110,7 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
     noted.set(place, row);
     const account = accountOf(row.iface, row.direction);
     addGrowth(account.filtered, row.filtered, before?.filtered);
+    account.sampled = add(account.sampled, growth(row.sampled, before?.sampled));
     addGrowth(account.lost, row.lost, before?.lost);
   };
 
@@ -108,11 +128,12 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
         else addGrowth(account.leaving, { [leftOut]: amount });
       }
     },
-    filtered(sums) {
-      for (const { iface, direction, bytes, packets } of sums) {
+    filtered(sums, sampling) {
+      for (const { iface, direction, ...scaled } of sums) {
         const account = accountOf(iface, direction);
-        account.rows = add(account.rows, { bytes: -bytes, packets: -packets });
-        addGrowth(account.leaving, { rule: { bytes, packets } });
+        const amount = { bytes: scaled.bytes / sampling, packets: scaled.packets / sampling };
+        account.rows = growth(account.rows, amount);
+        addGrowth(account.leaving, { rule: amount });
       }
     },
     exported: () =>
@@ -142,9 +163,8 @@ const byInterface = (accounts: Iterable<Account>) => Map.groupBy(accounts, ({ la
 type Amounts = Readonly<Record<string, Amount>>;
 
 function addGrowth(to: Record<string, Amount>, now: Amounts, before: Amounts = {}): void {
-  for (const [reason, { bytes, packets }] of Object.entries(now)) {
-    const { bytes: bytesBefore, packets: packetsBefore } = before[reason] ?? nothing;
-    to[reason] = add(to[reason] ?? nothing, { bytes: bytes - bytesBefore, packets: packets - packetsBefore });
+  for (const [reason, amount] of Object.entries(now)) {
+    to[reason] = add(to[reason] ?? nothing, growth(amount, before[reason]));
   }
 }
 
@@ -189,7 +209,7 @@ function createPublisher(metrics: MetricRegistry): (account: Account) => void {
     const { labels } = account;
     raisePair(seen, seenOf(account), labels);
     raisePair(exported, account.exported, labels);
-    raisePair(sampled, nothing, labels);
+    raisePair(sampled, account.sampled, labels);
     raiseByReason(filtered, account.filtered, labels);
     raiseByReason(lost, account.lost, labels);
     const { bytes, packets } = inTableOf(account);
@@ -209,7 +229,7 @@ function ledgerLines(accounts: readonly Account[]): string[] {
       `seen ${digits(seen.bytes)} B  ${digits(seen.packets)} pkt`,
       `exported ${bytesText(total(both.map(({ exported }) => exported)))}`,
       `filtered ${bytesText(total(both.map(filteredOf)))}`,
-      'sampled 0',
+      `sampled ${bytesText(total(both.map(({ sampled }) => sampled)))}`,
       `lost ${bytesText(total(both.map(lostOf)))}`,
     ];
     // What no exporter acknowledged, and a later agent takes over.

@@ -5,7 +5,7 @@
 import { getSystemErrorName } from 'node:util';
 import type { Logger } from '../../core/telemetry/log.ts';
 import type { MetricRegistry } from '../../core/telemetry/metrics.ts';
-import { hasCapability, type NatLookUps } from '../../native/index.ts';
+import { missingCapabilities, type NatLookUps, neededByOption } from '../../native/index.ts';
 import type { EbpfNetworkConfig } from './config.ts';
 
 const WITHOUT = 'Flows whose addresses this host translates name the ends that their packets show.';
@@ -15,7 +15,7 @@ const results = ['translated', 'untranslated', 'missing', 'ambiguous', 'failed']
 /** False, and said why, where conntrack would refuse to answer. */
 export function mayAskConntrack({ nat }: Pick<EbpfNetworkConfig, 'nat'>, logger: Logger): boolean {
   if (nat === 'none') return false;
-  if (hasCapability('CAP_NET_ADMIN')) return true;
+  if (missingCapabilities(neededByOption['nat: conntrack']).length === 0) return true;
   logger.warn(WITHOUT, { reason: 'nat: conntrack wants CAP_NET_ADMIN, which the process lacks', fix: FIX });
   return false;
 }

@@ -1,4 +1,7 @@
-/** Which source of packets runs, and why: the one that was asked for, or with `auto` the first that can attach. */
+/**
+ * Which source of packets runs, and why: the one that was asked for, or with `auto` the first that can attach; and what
+ * the log says of it and of what is counted.
+ */
 
 import type { Host } from '../../core/component/define.ts';
 import { WeirError } from '../../core/errors.ts';

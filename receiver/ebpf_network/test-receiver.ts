@@ -5,7 +5,7 @@ import { decodeBlock } from '../../core/config/block.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import { createLogger } from '../../core/telemetry/log.ts';
 import { createRegistry } from '../../core/telemetry/registry.ts';
-import type { HookDirection, NetworkInterface } from '../../native/index.ts';
+import type { HookDirection, ListedTunnels, NetworkInterface } from '../../native/index.ts';
 import { type EbpfNetworkConfig, schema } from './config.ts';
 import type { InterfaceBytes } from './coverage.ts';
 import { createReceiver } from './index.ts';
@@ -38,6 +38,7 @@ export function setUp(
   const written: string[] = [];
   const interfaceBytes = new Map<string, Record<HookDirection, number>>();
   const interfaces = [eth0];
+  const tunnels: ListedTunnels = { tunnels: [], addresses: [], unreadable: [] };
   let changed: (gone: Iterable<number>) => void = () => {};
   /** Puts these in place of all interfaces; resolves when the receiver has seen to it. */
   const change = async (now: readonly NetworkInterface[], gone: readonly number[] = []) => {
@@ -55,6 +56,7 @@ export function setUp(
       return left;
     },
     listInterfaces: (): NetworkInterface[] => [...interfaces],
+    listTunnels: () => tunnels,
     watchInterfaces: (onChange: (gone: Iterable<number>) => void) => {
       changed = onChange;
       return {

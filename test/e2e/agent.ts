@@ -9,6 +9,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createLogger } from '../../core/telemetry/log.ts';
+import { agentResource, resourceSources } from '../../receiver/ebpf_network/resource.ts';
 import type { Certificate } from '../support/certificate.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
 import type { ReceivedPoint } from '../support/received-points.ts';
@@ -125,6 +127,12 @@ export async function startSink(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The points of the receiver of this id, among those of several. */
+export async function pointsOfReceiver(points: readonly ReceivedPoint[], id: string): Promise<ReceivedPoint[]> {
+  const { attributes } = agentResource(await resourceSources(id), createLogger());
+  return points.filter(({ resource }) => resource['service.instance.id'] === attributes['service.instance.id']);
 }
 
 /** Sums of the values of one metric, by the attributes named, joined by a space; absent ones are `-`. */

@@ -4,13 +4,11 @@
  */
 
 import type { ExecutionContext } from 'ava';
-import { createLogger } from '../../core/telemetry/log.ts';
 import type { HookKind } from '../../native/index.ts';
-import { agentResource, resourceSources } from '../../receiver/ebpf_network/resource.ts';
 import { hookKinds } from '../support/hook-kinds.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
 import type { ReceivedPoint } from '../support/received-points.ts';
-import { startAgent, startSink, sumsBy } from './agent.ts';
+import { pointsOfReceiver, startAgent, startSink, sumsBy } from './agent.ts';
 
 export const FLOW = ['transport', 'src.address', 'src.port', 'dst.address', 'dst.port'];
 
@@ -69,12 +67,7 @@ export async function observe(
   const all = sink.points();
   const points = new Map<HookKind, readonly ReceivedPoint[]>();
   for (const name of sourceNames) {
-    const { attributes } = agentResource(await resourceSources(`ebpf_network/${name}`), createLogger());
-    const instance = attributes['service.instance.id'];
-    points.set(
-      name,
-      all.filter(({ resource }) => resource['service.instance.id'] === instance),
-    );
+    points.set(name, await pointsOfReceiver(all, `ebpf_network/${name}`));
   }
   return { points, stderr };
 }

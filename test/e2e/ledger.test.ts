@@ -28,7 +28,14 @@ const names = [
     `${what}_packets_total`,
   ]),
   ...['in_table_bytes', 'in_table_packets', 'table_slots', 'table_capacity'],
-  ...['scan_duration_seconds', 'coverage_ratio', 'collect_failures_total', 'attach_failures_total'],
+  ...[
+    'scan_duration_seconds',
+    'coverage_ratio',
+    'collect_failures_total',
+    'attach_failures_total',
+    'nat_lookups_total',
+    'nat_dumps_total',
+  ],
 ];
 
 test.after.always(removeNetworkNamespaces);
@@ -100,10 +107,14 @@ test.serial('what was seen is what the interface counted, and every part of it i
     'eth0 egress': acknowledgements,
   });
   t.deepEqual(placesOf('filtered_packets_total'), {
+    'eth0 ingress self': 0,
+    'eth0 ingress tunnel': 0,
     'eth0 ingress protocol': udp.request.segments + icmp.request.segments,
     'eth0 ingress not_ip': 5,
     'eth0 ingress counted_elsewhere': 0,
     'eth0 ingress direction': 0,
+    'eth0 egress self': 0,
+    'eth0 egress tunnel': 0,
     'eth0 egress protocol': icmp.response.segments,
     'eth0 egress not_ip': 0,
     'eth0 egress counted_elsewhere': 0,

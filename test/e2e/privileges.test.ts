@@ -105,6 +105,7 @@ test.serial('source: auto counts with those of the packet socket, and says why',
   const agent = await startAgent(nobodyWith(forSocket), config('source: auto'));
   t.regex(agent.said(), /Counting on interfaces.*"socket_filter".*"tc cannot attach"/);
   t.regex(agent.said(), /tc cannot attach: counting with a packet socket.*lacks CAP_NET_ADMIN/);
+  t.regex(agent.said(), /name the ends that their packets show.*nat: conntrack wants CAP_NET_ADMIN/);
   t.is((await agent.stop()).code, 0);
 });
 

@@ -1,6 +1,7 @@
 /** Frames through the loaded programs one by one, and what the table and the ledger then say of them. */
 
 import type { ExecutionContext } from 'ava';
+import { tunnelKinds } from '../../core/table/tunnel-kinds.ts';
 import {
   type Amount,
   type Collected,
@@ -34,6 +35,8 @@ export interface Row {
   transport: number;
   direction: 'ingress' | 'egress';
   initiator: number;
+  /** Empty: it carries none. */
+  tunnel: string;
   bytes: number;
   packets: number;
 }
@@ -75,6 +78,7 @@ export async function read(table: KernelTable): Promise<{ rows: Row[]; collected
       transport: columns.transport[row]!,
       direction: columns.direction[row] === 0 ? 'ingress' : 'egress',
       initiator: columns.initiator[row]!,
+      tunnel: tunnelKinds[columns.tunnel[row]!]!,
       bytes: columns.bytes[row]!,
       packets: columns.packets[row]!,
     }),
@@ -82,6 +86,7 @@ export async function read(table: KernelTable): Promise<{ rows: Row[]; collected
   return { rows, collected };
 }
 
+const NONE: Amount = { bytes: 0, packets: 0 };
 /** In the ledger, every interface that has no programs: the frames need none, so older kernels run them as well. */
 const NEVER_ATTACHED = 0;
 
@@ -90,6 +95,7 @@ export function ledgerOf({ ledger }: Collected, direction: HookDirection = 'ingr
   const row = ledger.find((entry) => entry.iface === NEVER_ATTACHED && entry.direction === direction);
   const entries = [
     ...Object.entries<Amount>({ ...row?.filtered }).map(([reason, amount]) => [`filtered ${reason}`, amount] as const),
+    ['sampled', row?.sampled ?? NONE] as const,
     ...Object.entries<Amount>({ ...row?.lost }).map(([reason, amount]) => [`lost ${reason}`, amount] as const),
   ];
   return Object.fromEntries(entries.filter(([, { packets }]) => packets > 0));
@@ -104,6 +110,7 @@ export const v4Row = (fields: Partial<Row>): Row => ({
   direction: 'ingress',
   // The sender of the first datagram is the client.
   initiator: fields.transport === UDP || fields.transport === UDPLITE ? Number((fields.srcPort ?? 0) > 0) : 0,
+  tunnel: '',
   bytes: 0,
   packets: 1,
   ...fields,

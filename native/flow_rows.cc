@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The half of FlowReader that makes rows of what was read: of flows that are known, and of new ones when all of them
+// have been identified.
+#include "flow_reader.h"
+
+#include <utility>
+
+namespace weir
+{
+
+void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total)
+{
+	Known &known = known_[index];
+	const flow_key &key = slots_[index].key;
+	Translation *translation = known.translated ? translations_.at(index).get() : nullptr;
+	if (known.endpoint_epoch != endpoint_epoch_) {
+		const Codes codes = codes_of(key, translation);
+		known.src = codes.src;
+		known.dst = codes.dst;
+		known.endpoint_epoch = endpoint_epoch_;
+	}
+	const flow_amount amount = {.bytes = total.bytes - known.bytes, .packets = total.packets - known.packets};
+	const size_t rows_before = window.rows;
+	window.add(columns, key,
+		   {.src = known.src,
+		    .dst = known.dst,
+		    .identity = known.identity,
+		    .amount = amount,
+		    .inside = forwarded_.inside(key, amount),
+		    .translation = translation});
+	pending_.push_back({.index = index, .total = total, .has_row = window.rows > rows_before});
+	if (progress_)
+		progress_->stage_slot(index, total);
+}
+
+void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window)
+{
+	if (identifier_.identify(slots_, own, new_flows_))
+		correct_identities(columns);
+	if (const auto &failure = identifier_.roles().sockets_failure())
+		window.sockets_failure = failure->what();
+	window.nat_look_ups = identifier_.true_ends().look_ups();
+	for (NewFlow &flow : new_flows_) {
+		if (flow.slot != no_slot) {
+			learn(flow);
+			add_row(columns, window, flow.slot, flow.total);
+			if (flow.identity.asks_again())
+				known_[flow.slot].endpoint_epoch = 0;
+			continue;
+		}
+		const Codes codes = codes_of(flow.key, flow.translation.get());
+		window.add(columns, flow.key,
+			   {.src = codes.src,
+			    .dst = codes.dst,
+			    .identity = flow.identity,
+			    .amount = flow.total,
+			    .inside = forwarded_.inside(flow.key, flow.total),
+			    .translation = flow.translation.get()});
+	}
+	new_flows_.clear();
+}
+
+void FlowReader::learn(NewFlow &flow)
+{
+	Known &known = known_[flow.slot];
+	// It may have one: of a read that failed, or of a time when its true ends were not known.
+	identifier_.roles().keep(flow.identity);
+	identifier_.roles().release(known.identity);
+	known.identity = flow.identity;
+	known.translated = flow.translation != nullptr;
+	if (known.translated)
+		translations_[flow.slot] = std::move(flow.translation);
+}
+
+// The true ends, where they are known; what the packets show gets its codes as well.
+FlowReader::Codes FlowReader::codes_of(const flow_key &key, Translation *translation)
+{
+	if (translation == nullptr)
+		return {.src = interner_.code(key.src), .dst = interner_.code(key.dst)};
+	translation->wire_src = interner_.code(key.src);
+	translation->wire_dst = interner_.code(key.dst);
+	return {.src = interner_.code(translation->ends.src), .dst = interner_.code(translation->ends.dst)};
+}
+
+// Of all that is known, and of the rows that were written before the new flows were looked at: one for each pending
+// slot that has one.
+void FlowReader::correct_identities(const Columns &columns)
+{
+	for (Known &known : known_)
+		identifier_.roles().follow(known.identity);
+	size_t row = 0;
+	for (const Pending &pending : pending_) {
+		const Identity &identity = known_[pending.index].identity;
+		if (!pending.has_row)
+			continue;
+		columns.initiator[row] = identity.initiator;
+		columns.guessed[row] = identity.guessed;
+		row++;
+	}
+}
+
+void FlowReader::new_endpoint_epoch()
+{
+	interner_.clear();
+	endpoint_epoch_++;
+}
+
+void FlowReader::set_tunnels(TunnelList list)
+{
+	identifier_.set_tunnels(std::move(list));
+	for (uint32_t index = 0; index < slots_.size(); index++)
+		if (known_[index].endpoint_epoch != 0)
+			identifier_.judge_tunnel(slots_[index].key, known_[index].identity);
+}
+
+} // namespace weir

@@ -1,0 +1,104 @@
+/**
+ * The tunnels of a network namespace as the kernel lists them, and which of them hold for a window: all that there were
+ * at any time since the last one that was committed, so that what a device carried before it went away is not taken for
+ * plain flows.
+ */
+
+import { isDeepStrictEqual } from 'node:util';
+import { WeirError } from '../core/errors.ts';
+import { type TunnelKind, tunnelKinds } from '../core/table/tunnel-kinds.ts';
+import { integer } from './arguments.ts';
+
+/** First and last; [0, 65535] is any, [1, 0] none. */
+export type PortRange = readonly [first: number, last: number];
+
+/** A device that is up, or a UDP port at which the kernel takes packets out of others. */
+export interface Tunnel {
+  readonly kind: TunnelKind;
+  /** Index of the device; 0 for a port that is of no device. */
+  readonly index: number;
+  /** Frames at the device, which are those inside, have no Ethernet header. */
+  readonly startsAtIp: boolean;
+  /** IP protocols of the packets that carry it. */
+  readonly protocols: readonly number[];
+  /** Of the addresses outside; 0: both. */
+  readonly family: 0 | 4 | 6;
+  /** 16 bytes, IPv4 as ::ffff:a.b.c.d; absent: any address of the namespace. */
+  readonly local?: Uint8Array | undefined;
+  /** The same; absent: anybody, or one by the packet. Over UDP, packets of others come in as well. */
+  readonly remote?: Uint8Array | undefined;
+  /** Source and destination ports of what it sends, destination ports of what comes in. */
+  readonly sentFrom: PortRange;
+  readonly sentTo: PortRange;
+  readonly receivedAt: PortRange;
+}
+
+export interface TunnelList {
+  readonly tunnels: readonly Tunnel[];
+  /** Of all interfaces of the namespace, 16 bytes each; empty where there are no tunnels. */
+  readonly addresses: readonly Uint8Array[];
+}
+
+export interface ListedTunnels extends TunnelList {
+  /** Names of devices whose port the kernel does not tell this process: wireguard wants CAP_NET_ADMIN. */
+  readonly unreadable: readonly string[];
+}
+
+/** What the addon takes. */
+export interface CodedTunnelList extends TunnelList {
+  readonly tunnels: readonly (Tunnel & { readonly code: number })[];
+}
+
+const none: TunnelList = { tunnels: [], addresses: [] };
+
+/** `apply` is called between two collects, when what holds is not what held before. */
+export function createTunnelWindow(apply: (list: CodedTunnelList) => void) {
+  /** In force one after the other since the last commit. */
+  let lists: readonly TunnelList[] = [none];
+  let collected = none;
+  let applied = none;
+  return {
+    set(list: TunnelList): void {
+      const checked = checkTunnels(list);
+      if (!isDeepStrictEqual(checked, lists.at(-1))) lists = [...lists, checked];
+    },
+    collectBegins(): void {
+      collected = lists.at(-1) ?? none;
+      const all = lists.length === 1 ? collected : joined(lists);
+      if (isDeepStrictEqual(all, applied)) return;
+      apply({
+        addresses: all.addresses,
+        tunnels: all.tunnels.map((tunnel) => ({ ...tunnel, code: tunnelKinds.indexOf(tunnel.kind) })),
+      });
+      applied = all;
+    },
+    committed(): void {
+      lists = lists.slice(lists.indexOf(collected));
+    },
+  };
+}
+
+/** The latest first, since among tunnels that fit equally well the first one counts. */
+const joined = (lists: readonly TunnelList[]): TunnelList => ({
+  tunnels: lists.toReversed().flatMap(({ tunnels }) => tunnels),
+  addresses: lists.flatMap(({ addresses }) => addresses),
+});
+
+/** Addresses of another length would let the addon read past their end. */
+function checkTunnels({ tunnels, addresses }: TunnelList): TunnelList {
+  for (const address of addresses) checkAddress(address);
+  for (const { kind, index, protocols, local, remote, sentFrom, sentTo, receivedAt } of tunnels) {
+    if (!tunnelKinds.includes(kind)) throw new WeirError('native/argument', `unknown kind of tunnel "${kind}"`);
+    integer('tunnel index', index, 0, 0x7fff_ffff);
+    for (const protocol of protocols) integer('tunnel protocol', protocol, 0, 255);
+    for (const address of [local, remote]) if (address !== undefined) checkAddress(address);
+    for (const port of [sentFrom, sentTo, receivedAt].flat()) integer('tunnel port', port, 0, 65_535);
+  }
+  return { tunnels: [...tunnels], addresses: [...addresses] };
+}
+
+function checkAddress(address: Uint8Array): void {
+  if (!(address instanceof Uint8Array) || address.length !== 16) {
+    throw new WeirError('native/argument', 'an address of a tunnel list is not a Uint8Array of 16 bytes');
+  }
+}

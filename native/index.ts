@@ -291,6 +291,8 @@ interface LoadConstants {
   readonly initialSlots: number;
   readonly trafficControl: 'auto' | 'tcx' | 'tc';
   readonly protocols?: readonly number[];
+  readonly sampling: number;
+  readonly tunnels: TunnelMode;
 }
 
 interface AddonTable {
@@ -408,6 +410,8 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
     initialSlots: Math.min(powerOfTwo(initialSlots), maxSlots),
     trafficControl: options.trafficControl ?? 'auto',
     ...(options.protocols === undefined ? {} : { protocols: options.protocols }),
+    sampling,
+    tunnels: options.tunnels ?? 'inner',
   };
   try {
     needCapabilities(source);
@@ -416,8 +420,6 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
       namespaceObjectPath: NAMESPACE_OBJECT_PATH,
       ...constants,
       idleWindows,
-      sampling,
-      tunnels: options.tunnels ?? 'inner',
       source,
       guessPorts: options.guessPorts ?? false,
       trueEnds: options.trueEnds ?? false,
@@ -432,13 +434,15 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
 /** All that is decided when programs are loaded is a setting of the pins, by the name that users know it by. */
 function pinned(
   { path, settings }: PinPlace,
-  { maxSlots, initialSlots, trafficControl, protocols }: LoadConstants,
+  { maxSlots, initialSlots, trafficControl, protocols, sampling, tunnels }: LoadConstants,
 ): PinPlace {
   const known = {
     cache_max_flows: String(maxSlots / 2),
     protocols: protocols === undefined ? 'all' : protocols.toSorted((a, b) => a - b).join(' '),
     traffic_control_backend: trafficControl,
     'slots at the start': String(initialSlots),
+    sampling: String(sampling),
+    tunnels,
   };
   return { path, settings: { ...known, ...settings } };
 }

@@ -62,6 +62,10 @@ function send(from: NetworkNamespace, name: string, count: number): number {
   return count * FRAME.length;
 }
 
+/** The kernel notices a moment after an end came up; until then it drops what the other end sends. */
+const wireIsUp = ({ run }: NetworkNamespace, name: string) =>
+  until(`${name} is up`, () => run('cat', `/sys/class/net/${name}/operstate`).trim() === 'up');
+
 /** Names that the agent has said it attached to or detached from, as often as it has. */
 function said(agent: Agent, what: 'attached' | 'detached'): string[] {
   const lines = agent.said().matchAll(/\tInterfaces changed\.\t(\{.*\})$/gm);
@@ -154,6 +158,7 @@ test('a new name holds from then on, and an interface that goes down and up coun
   host.run('ip', 'link', 'set', 'veth1', 'name', 'lan0');
   host.run('ip', 'link', 'set', 'lan0', 'up');
   await until('the name is known', () => agent.said().includes('"before":"veth1","interface":"lan0"'));
+  await wireIsUp(peer, 'veth1');
   const after = send(peer, 'veth1', 9);
 
   const { code, stderr } = await agent.stop();
@@ -180,6 +185,7 @@ test('an interface in another namespace is not counted, and counted again when i
   elsewhere.run('ip', 'link', 'set', 'veth1', 'netns', host.name);
   await until('veth1 is counted on again', () => times(agent, 'attached', 'veth1') === 1);
   batch(host, [up('veth1')]);
+  await wireIsUp(peer, 'veth1');
   const second = send(peer, 'veth1', 5);
   const { stderr } = await agent.stop();
   t.deepEqual(seenOf(t, stderr), new Map([['veth1', first + second]]));

@@ -1,28 +1,13 @@
 /**
- * The running sums of one metric, a place for each series as Prometheus tells them apart: by the text of its labels.
+ * The running sums of one metric, a place for each series as Prometheus tells them apart: by its labels.
  * Points find their place by series id without a look at the text.
  */
 
 import type { MetricTable } from '../../core/table/metric-table.ts';
-import type { SeriesIndex } from '../../core/table/series-index.ts';
-import type { LabelText } from './labels.ts';
+import { type Binding, bindingOf, lengthened, type SharedLabels, textElsewhere } from './bindings.ts';
+import type { LabelTexts } from './label-texts.ts';
 
 const INITIAL_CAPACITY = 256;
-
-/** What all families have of one sender's series index: the texts, and who has a place for which id. */
-export interface SharedLabels {
-  /** The same object for every index of this sender. */
-  readonly sender: object;
-  readonly textOf: LabelText;
-  readonly bindings: Map<Family, Binding>;
-}
-
-/** Where the ids of one sender's series index are in a family. */
-interface Binding {
-  places: Uint32Array;
-  /** The serial number that the place had when it was given to this id; 0 where none was. */
-  serials: Float64Array;
-}
 
 /** What of the sums came from the cumulative points of one sender, by place: its next points go on from there. */
 interface Part {
@@ -34,7 +19,8 @@ interface Part {
 
 /** Series that are alive, in arrays of one length. Not changed by what comes later. */
 export interface SeriesSnapshot {
-  readonly labels: readonly string[];
+  /** Numbers of label texts. */
+  readonly texts: Uint32Array;
   readonly values: Float64Array;
   /** Milliseconds since the Unix epoch: start of the sum, and end of the last window. */
   readonly startMs: Float64Array;
@@ -45,12 +31,16 @@ export class Family {
   /** As it is scraped. */
   readonly name: string;
   readonly help: string;
-  readonly #placeOf = new Map<string, number>();
+  #texts: LabelTexts;
+  /** The place of a label text + 1; 0 where it has none. */
+  #placeOf = new Uint32Array(INITIAL_CAPACITY);
   readonly #parts = new WeakMap<object, Part>();
   readonly #free: number[] = [];
-  /** By place; undefined where it is free. */
-  #labels: (string | undefined)[] = [];
-  /** No two series ever have the same, so that a place that has passed on is told from what it was. */
+  /** Places given out so far, free ones too. */
+  #places = 0;
+  /** By place, as all that follow: the number of its label text. */
+  #textOf = new Uint32Array(INITIAL_CAPACITY);
+  /** No two series ever have the same, so that a place that has passed on is told from what it was; 0 where it is free. */
   #serials = new Float64Array(INITIAL_CAPACITY);
   #values = new Float64Array(INITIAL_CAPACITY);
   #startMs = new Float64Array(INITIAL_CAPACITY);
@@ -59,14 +49,15 @@ export class Family {
   #seenMs = new Float64Array(INITIAL_CAPACITY);
   #lastSerial = 0;
 
-  constructor(name: string, help: string) {
+  constructor(name: string, help: string, texts: LabelTexts) {
     this.name = name;
     this.help = help;
+    this.#texts = texts;
   }
 
   /** Series that are alive. */
   get size(): number {
-    return this.#placeOf.size;
+    return this.#places - this.#free.length;
   }
 
   /**
@@ -74,7 +65,7 @@ export class Family {
    * a sum would pass 2^53 it starts anew, as a counter that was reset.
    */
   add(table: MetricTable, shared: SharedLabels, nowMs: number): void {
-    const binding = this.#bindingOf(table.series, shared);
+    const binding = bindingOf(this, table.series.size, shared);
     const startsMs = table.starts.map((ns) => Number(ns / 1_000_000n));
     const endMs = Number(table.endNs / 1_000_000n);
     const part = table.temporality === 'cumulative' ? this.#partOf(shared.sender) : undefined;
@@ -92,40 +83,48 @@ export class Family {
 
   /** Forgets what had no point since then; what comes back later begins at its own value. */
   expire(beforeMs: number): void {
-    for (let place = 0; place < this.#labels.length; place++) {
-      const labels = this.#labels[place];
-      if (labels === undefined || this.#seenMs[place]! >= beforeMs) continue;
-      this.#placeOf.delete(labels);
-      this.#labels[place] = undefined;
+    for (let place = 0; place < this.#places; place++) {
+      if (this.#serials[place] === 0 || this.#seenMs[place]! >= beforeMs) continue;
+      this.#placeOf[this.#textOf[place]!] = 0;
       this.#serials[place] = 0;
       this.#free.push(place);
     }
   }
 
+  /** From now on the texts are those of another list, which gets those that are still in use. */
+  moveTo(texts: LabelTexts): void {
+    this.#placeOf = new Uint32Array(INITIAL_CAPACITY);
+    for (let place = 0; place < this.#places; place++) {
+      if (this.#serials[place] === 0) continue;
+      const text = texts.adopt(this.#texts, this.#textOf[place]!);
+      this.#textOf[place] = text;
+      this.#link(text, place);
+    }
+    this.#texts = texts;
+  }
+
   snapshot(): SeriesSnapshot {
-    const size = this.#placeOf.size;
-    const labels = new Array<string>(size);
+    const size = this.size;
+    const texts = new Uint32Array(size);
     const values = new Float64Array(size);
     const startMs = new Float64Array(size);
     const endMs = new Float64Array(size);
     let at = 0;
-    for (let place = 0; place < this.#labels.length; place++) {
-      const text = this.#labels[place];
-      if (text === undefined) continue;
-      labels[at] = text;
+    for (let place = 0; place < this.#places; place++) {
+      if (this.#serials[place] === 0) continue;
+      texts[at] = this.#textOf[place]!;
       values[at] = this.#values[place]!;
       startMs[at] = this.#startMs[place]!;
       endMs[at++] = this.#endMs[place]!;
     }
-    return { labels, values, startMs, endMs };
+    return { texts, values, startMs, endMs };
   }
 
-  /** The labels of an id that has a place; undefined when it has none. */
-  labelsOf(binding: Binding, id: number): string | undefined {
-    const serial = binding.serials[id];
-    if (serial === undefined || serial === 0) return undefined;
+  /** The label text of an id that has a place; undefined when it has none. */
+  textAt(binding: Binding, id: number): number | undefined {
+    const serial = binding.serials[id] ?? 0;
     const place = binding.places[id]!;
-    return this.#serials[place] === serial ? this.#labels[place] : undefined;
+    return serial !== 0 && this.#serials[place] === serial ? this.#textOf[place] : undefined;
   }
 
   /** `afresh` is the value that a sum begins with which has no room for the amount. */
@@ -169,59 +168,41 @@ export class Family {
     const known = binding.places[id]!;
     const serial = binding.serials[id]!;
     if (serial !== 0 && this.#serials[known] === serial) return known;
-    const labels = labelsElsewhere(id, shared) ?? shared.textOf(id);
-    const place = this.#placeOf.get(labels) ?? this.#append(labels, startMs);
+    const text = textElsewhere(id, shared) ?? this.#texts.intern(shared.textOf(id));
+    const place = (this.#placeOf[text] ?? 0) === 0 ? this.#append(text, startMs) : this.#placeOf[text]! - 1;
     binding.places[id] = place;
     binding.serials[id] = this.#serials[place]!;
     return place;
   }
 
-  #append(labels: string, startMs: number): number {
-    const place = this.#free.pop() ?? this.#labels.length;
+  #append(text: number, startMs: number): number {
+    const place = this.#free.pop() ?? this.#places++;
     if (place === this.#values.length) this.#grow();
-    this.#placeOf.set(labels, place);
-    this.#labels[place] = labels;
+    this.#link(text, place);
+    this.#textOf[place] = text;
     this.#serials[place] = ++this.#lastSerial;
     this.#restart(place, 0, startMs);
     return place;
   }
 
+  #link(text: number, place: number): void {
+    if (text >= this.#placeOf.length) {
+      const placeOf = new Uint32Array(Math.max(text + 1, this.#placeOf.length * 2));
+      placeOf.set(this.#placeOf);
+      this.#placeOf = placeOf;
+    }
+    this.#placeOf[text] = place + 1;
+  }
+
   #grow(): void {
     const capacity = this.#values.length * 2;
+    const textOf = new Uint32Array(capacity);
+    textOf.set(this.#textOf);
+    this.#textOf = textOf;
     this.#serials = lengthened(this.#serials, capacity);
     this.#values = lengthened(this.#values, capacity);
     this.#startMs = lengthened(this.#startMs, capacity);
     this.#endMs = lengthened(this.#endMs, capacity);
     this.#seenMs = lengthened(this.#seenMs, capacity);
   }
-
-  #bindingOf({ size }: SeriesIndex, { bindings }: SharedLabels): Binding {
-    let binding = bindings.get(this);
-    if (binding === undefined) {
-      binding = { places: new Uint32Array(0), serials: new Float64Array(0) };
-      bindings.set(this, binding);
-    }
-    if (binding.places.length < size) {
-      const places = new Uint32Array(Math.max(size, binding.places.length * 2));
-      places.set(binding.places);
-      binding.places = places;
-      binding.serials = lengthened(binding.serials, places.length);
-    }
-    return binding;
-  }
-}
-
-function lengthened(old: Float64Array, length: number): Float64Array<ArrayBuffer> {
-  const array = new Float64Array(length);
-  array.set(old);
-  return array;
-}
-
-/** Metrics that share an index share its texts: bytes and packets of a flow have the same labels. */
-function labelsElsewhere(id: number, { bindings }: SharedLabels): string | undefined {
-  for (const [family, binding] of bindings) {
-    const labels = family.labelsOf(binding, id);
-    if (labels !== undefined) return labels;
-  }
-  return undefined;
 }

@@ -26,8 +26,14 @@ interface Source {
   valueOf(id: number): string;
 }
 
-/** Gives the labels of a series as text without braces, `a="1",b="2"`; the same text is the same series. */
+/**
+ * Gives what stands between name and value of a series, `{a="1",b="2"} `, a space where it has no labels. The same text is
+ * the same series.
+ */
 export type LabelText = (id: number) => string;
+
+/** Texts of one label that are kept for each attribute, by code: zones, names, ports. */
+const MAX_KEPT = 4096;
 
 const identityAttributes: readonly string[] = ['service.name', 'service.namespace', 'service.instance.id'];
 
@@ -35,16 +41,37 @@ const identityAttributes: readonly string[] = ['service.name', 'service.namespac
 export function seriesLabels(index: SeriesIndex, resource: Resource, scope: Scope, rules: LabelRules): LabelText {
   const sources: readonly Source[] = [...pointSources(index), ...senderSources(resource, scope, rules)];
   const labels = groupByLabel(sources, rules);
+  const pairs = labels.map((label) => keptByCode(label, index));
   return (id) => {
-    const pairs: string[] = [];
-    for (const { label, parts } of labels) {
-      const value = joined(parts.map((part) => part.valueOf(id)));
-      if (value !== '') pairs.push(`${label}="${escaped(value)}"`);
+    let text = '';
+    for (const pairOf of pairs) {
+      const pair = pairOf(id);
+      if (pair !== '') text = text === '' ? pair : `${text},${pair}`;
     }
-    // Joining makes one flat string; one that was put together with + keeps all its parts in memory.
-    return pairs.join(',');
+    return text === '' ? ' ' : `{${text}} `;
   };
 }
+
+/** The pair of a label, worked out once a code where one attribute alone has the label. */
+function keptByCode({ label, parts }: Label, { columns }: SeriesIndex): (id: number) => string {
+  const pairOf = (id: number) => pairText(label, joined(parts.map((part) => part.valueOf(id))));
+  const own = columns.filter(({ name }) => parts.some((part) => part.name === name));
+  if (own.length === 0) {
+    const same = pairOf(0);
+    return () => same;
+  }
+  if (own.length > 1) return pairOf;
+  const [column] = own;
+  const kept: (string | undefined)[] = [];
+  return (id) => {
+    const code = column!.codes[id]!;
+    if (code >= MAX_KEPT) return pairOf(id);
+    kept[code] ??= pairOf(id);
+    return kept[code];
+  };
+}
+
+const pairText = (label: string, value: string) => (value === '' ? '' : `${label}="${escaped(value)}"`);
 
 /** The labels of the `target_info` of a resource; undefined where it would say nothing. */
 export function targetLabels({ attributes }: Resource, rules: LabelRules): string | undefined {
@@ -53,8 +80,8 @@ export function targetLabels({ attributes }: Resource, rules: LabelRules): strin
   if (identity.length === 0 || described.length === 0) return undefined;
   const labels = groupByLabel([...described.map(([name, value]) => constantSource(name, value)), ...identity], rules);
   return labels
-    .map(({ label, parts }) => ({ label, value: joined(parts.map((part) => part.valueOf(0))) }))
-    .flatMap(({ label, value }) => (value === '' ? [] : [`${label}="${escaped(value)}"`]))
+    .map(({ label, parts }) => pairText(label, joined(parts.map((part) => part.valueOf(0)))))
+    .filter((pair) => pair !== '')
     .join(',');
 }
 
@@ -100,8 +127,13 @@ function constantSource(name: string, value: AttributeValue): Source {
   return { name, label: labelName(name), valueOf: () => text };
 }
 
+interface Label {
+  readonly label: string;
+  readonly parts: readonly Source[];
+}
+
 /** In the order in which labels come first; the sources of one label in that of their names. */
-function groupByLabel(sources: readonly Source[], rules: LabelRules) {
+function groupByLabel(sources: readonly Source[], rules: LabelRules): readonly Label[] {
   return [...Map.groupBy(sources, ({ label }) => label)].map(([label, all]) => {
     const parts = [...Map.groupBy(all, ({ name }) => name).values()]
       .map((same) => (same.length === 1 ? same[0]! : firstOf(same)))

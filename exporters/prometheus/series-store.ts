@@ -3,7 +3,9 @@
 import type { MetricDescriptor, MetricTable } from '../../core/table/metric-table.ts';
 import type { Resource, Scope } from '../../core/table/resource.ts';
 import type { SeriesIndex } from '../../core/table/series-index.ts';
-import { Family, type SeriesSnapshot, type SharedLabels } from './family.ts';
+import type { SharedLabels } from './bindings.ts';
+import { Family, type SeriesSnapshot } from './family.ts';
+import { LabelTexts, type TextPlaces } from './label-texts.ts';
 import { type LabelRules, seriesLabels, targetIdentity, targetLabels } from './labels.ts';
 import { type MetricNaming, metricName } from './names.ts';
 
@@ -17,9 +19,13 @@ export interface StoreOptions {
 /** What a scrape shows: one moment, whatever comes while it is sent. */
 export interface Snapshot {
   readonly families: readonly (Pick<Family, 'name' | 'help'> & SeriesSnapshot)[];
+  readonly texts: TextPlaces;
   /** Labels of `target_info`, one for each target. */
   readonly targets: readonly string[];
 }
+
+const MIN_TEXTS = 4096;
+const MAX_TEXTS_PER_SERIES = 2;
 
 interface Sender {
   readonly indexes: WeakMap<SeriesIndex, SharedLabels>;
@@ -33,6 +39,7 @@ export class SeriesStore {
   readonly #senders = new WeakMap<Resource, WeakMap<Scope, Sender>>();
   /** When a point of the resource came last. */
   readonly #resources = new Map<Resource, number>();
+  #texts = new LabelTexts();
   #snapshot: Snapshot | undefined;
 
   constructor(options: StoreOptions) {
@@ -64,6 +71,7 @@ export class SeriesStore {
         help: family.help,
         ...family.snapshot(),
       })),
+      texts: this.#texts.places,
       targets: this.#targets(),
     };
     return this.#snapshot;
@@ -74,14 +82,23 @@ export class SeriesStore {
     const sizeBefore = this.size;
     for (const family of this.#families.values()) family.expire(beforeMs);
     for (const [resource, seenMs] of this.#resources) if (seenMs < beforeMs) this.#resources.delete(resource);
-    if (this.size !== sizeBefore) this.#snapshot = undefined;
+    if (this.size === sizeBefore) return;
+    this.#snapshot = undefined;
+    this.#compactTexts();
+  }
+
+  /** Leaves the texts of forgotten series behind once they are most of the list. */
+  #compactTexts(): void {
+    if (this.#texts.size < MIN_TEXTS || this.#texts.size < MAX_TEXTS_PER_SERIES * this.size) return;
+    this.#texts = new LabelTexts();
+    for (const family of this.#families.values()) family.moveTo(this.#texts);
   }
 
   #familyOf(metric: MetricDescriptor): Family {
     const known = this.#familyOfMetric.get(metric);
     if (known !== undefined) return known;
     const name = metricName(metric, this.#options.naming);
-    const family = this.#families.get(name) ?? new Family(name, metric.description);
+    const family = this.#families.get(name) ?? new Family(name, metric.description, this.#texts);
     this.#families.set(name, family);
     this.#familyOfMetric.set(metric, family);
     return family;

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { flowBytes, numberedSeries, tableOf } from '../../test/support/metric-tables.ts';
-import { createExposition } from './exposition.ts';
+import { createExposition, PIECE_BYTES } from './exposition.ts';
 import { SeriesStore, type Snapshot } from './series-store.ts';
 
 const packets = { ...flowBytes, name: 'beyla.network.flow.packets', unit: '{packet}' };
@@ -14,7 +14,9 @@ const createStore = () =>
 
 function textOf(snapshot: Snapshot): string {
   const exposition = createExposition(snapshot, { format: 'text', timestamps: false, namespace: '' });
-  return Array.from({ length: exposition.pieces }, (_, number) => exposition.piece(number).toString()).join('');
+  return Array.from({ length: exposition.pieces }, (_, number) =>
+    exposition.piece(number, Buffer.alloc(PIECE_BYTES)).toString(),
+  ).join('');
 }
 
 test('series come and go for long: sums stay with those that stayed, and what is gone takes no memory', (t) => {

@@ -6,10 +6,10 @@ import { finished, pipeline } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
 import { createGzip, type Gzip } from 'node:zlib';
 import type { Host } from '../../core/component/define.ts';
-import { listen } from '../../core/network/listen.ts';
+import { type ListenAddress, listen } from '../../core/network/listen.ts';
 import { loadTls } from '../../core/otlp/tls.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
-import { clientTlsOf, type ListenAddress, type PrometheusConfig } from './config.ts';
+import { clientTlsOf, type PrometheusConfig } from './config.ts';
 import { type Exposition, type Format, PIECE_BYTES } from './exposition.ts';
 import { acceptsGzip, negotiateFormat } from './negotiate.ts';
 

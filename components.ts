@@ -4,6 +4,7 @@ import type { Component } from './core/component/define.ts';
 import debug from './exporters/debug/index.ts';
 import otlpGrpc from './exporters/otlp_grpc/index.ts';
 import otlpHttp from './exporters/otlp_http/index.ts';
+import prometheus from './exporters/prometheus/index.ts';
 import attributeSelect from './processors/attribute_select/index.ts';
 import cidr from './processors/cidr/index.ts';
 import deltaToCumulative from './processors/delta_to_cumulative/index.ts';
@@ -23,4 +24,5 @@ export const components: readonly Component[] = [
   debug,
   otlpGrpc,
   otlpHttp,
+  prometheus,
 ];

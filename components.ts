@@ -2,6 +2,7 @@
 
 import type { Component } from './core/component/define.ts';
 import debug from './exporters/debug/index.ts';
+import file from './exporters/file/index.ts';
 import otlpGrpc from './exporters/otlp_grpc/index.ts';
 import otlpHttp from './exporters/otlp_http/index.ts';
 import attributeSelect from './processors/attribute_select/index.ts';
@@ -21,6 +22,7 @@ export const components: readonly Component[] = [
   attributeSelect,
   deltaToCumulative,
   debug,
+  file,
   otlpGrpc,
   otlpHttp,
 ];

@@ -8,6 +8,7 @@ import { WeirError } from '../../core/errors.ts';
 import { configOf } from '../../test/support/component-config.ts';
 import { createManualClock } from '../../test/support/manual-clock.ts';
 import { flowBytes, scope, tableOf } from '../../test/support/metric-tables.ts';
+import { linesOf, messagesOf, valuesIn } from '../../test/support/otlp-file.ts';
 import { decodeJsonRequest, decodeRequest } from '../../test/support/otlp-protos.ts';
 import { pointsOf } from '../../test/support/received-points.ts';
 import { createRecordingHost } from '../../test/support/recording-host.ts';
@@ -37,26 +38,6 @@ const packets = tableOf([{ attributes: {}, value: 12 }], {
 });
 const elsewhere = tableOf([{ attributes: {}, value: 3 }], { resource: { attributes: { 'host.name': 'node-2' } } });
 const sent = [flows, packets, tableOf([]), elsewhere];
-
-/** The requests of a file whose messages have their length before them. */
-function messagesOf(bytes: Buffer): Buffer[] {
-  const messages: Buffer[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const length = bytes.readUInt32BE(at);
-    messages.push(bytes.subarray(at + 4, at + 4 + length));
-    at += 4 + length;
-  }
-  return messages;
-}
-
-const linesOf = (path: string) =>
-  readFileSync(path, 'utf8')
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => JSON.parse(line));
-
-const valuesIn = (path: string) =>
-  linesOf(path).flatMap((line) => pointsOf(decodeJsonRequest(line)).map(({ value }) => value));
 
 test('json is a request a line, as a collector writes it', async (t) => {
   const path = newPath();

@@ -12,9 +12,11 @@ import filter from './processors/filter/index.ts';
 import reverseDns from './processors/reverse_dns/index.ts';
 import zone from './processors/zone/index.ts';
 import ebpfNetwork from './receiver/ebpf_network/index.ts';
+import replay from './receiver/replay/index.ts';
 
 export const components: readonly Component[] = [
   ebpfNetwork,
+  replay,
   cidr,
   zone,
   reverseDns,

@@ -60,6 +60,8 @@ export interface Consumer {
 export interface Receiver extends Lifecycle {
   /** Everything behind has stopped, so that every table is settled. Safe before start and when called twice. */
   finish?(): Promise<void>;
+  /** Resolves when it will hand over nothing more by itself, as a recording that is played to its end. Absent: never. */
+  ended?(): Promise<void>;
 }
 
 /** Rows that a processor left out on purpose, for the ledger; `places` and `window` are those of their table. */

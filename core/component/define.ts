@@ -18,6 +18,8 @@ export type Stability = 'development' | 'alpha' | 'beta' | 'stable';
 export interface Host {
   /** `type` or `type/name` as the configuration has it, after aliases. */
   readonly id: string;
+  /** Of a processor: the pipeline that this instance stands in. */
+  readonly pipeline?: string;
   readonly logger: Logger;
   readonly metrics: MetricRegistry;
   readonly clock: Clock;
@@ -71,11 +73,24 @@ export interface FilteredRows {
   readonly places: Uint32Array;
 }
 
+/**
+ * For `weir explain`: what a processor knows about a row beyond what its tables show. Asked right after it had the table,
+ * about that table; undefined where it has nothing to add. Which values it changed and which rows it left out is seen
+ * without asking.
+ */
+export interface Explanation {
+  /** Where a value that it gave comes from, such as `range 10.0.0.0/8 (cidrs::0)`. */
+  source?(table: FlowTable, row: number, attribute: string): string | undefined;
+  /** Why it left a row or point out, or let a row pass that it did not change: the rules. */
+  reason?(table: FlowTable | MetricTable, row: number): string | undefined;
+}
+
 /** A processor handles flow tables, metric tables, or both; what it does not handle passes by unchanged. */
 export interface Processor extends Lifecycle {
   flows?(table: FlowTable): readonly (FlowTable | MetricTable | FilteredRows)[];
   /** All metric tables of one window at once. */
   metrics?(tables: readonly MetricTable[]): readonly MetricTable[];
+  readonly explain?: Explanation;
 }
 
 export interface Exporter extends Lifecycle {

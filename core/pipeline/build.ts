@@ -74,7 +74,9 @@ function buildPipeline(pipeline: PipelineConfig, config: ResolvedConfig, options
     if (one === undefined) continue;
     if (consumedBy(one) === 'metrics') makeMetrics();
     const fields = { 'otelcol.pipeline.id': pipeline.id };
-    const made = node(one, options, fields, (host) => one.definition.create(one.config, host));
+    const made = node(one, options, fields, (host) =>
+      one.definition.create(one.config, { ...host, pipeline: pipeline.id }),
+    );
     nodes.push(made);
     steps.push({ id, processor: made.instance });
     if (leavesMetrics(one)) flowsRemain = false;

@@ -2,6 +2,7 @@
 
 import type { Component } from './core/component/define.ts';
 import debug from './exporters/debug/index.ts';
+import file from './exporters/file/index.ts';
 import otlpGrpc from './exporters/otlp_grpc/index.ts';
 import otlpHttp from './exporters/otlp_http/index.ts';
 import prometheus from './exporters/prometheus/index.ts';
@@ -12,9 +13,11 @@ import filter from './processors/filter/index.ts';
 import reverseDns from './processors/reverse_dns/index.ts';
 import zone from './processors/zone/index.ts';
 import ebpfNetwork from './receiver/ebpf_network/index.ts';
+import replay from './receiver/replay/index.ts';
 
 export const components: readonly Component[] = [
   ebpfNetwork,
+  replay,
   cidr,
   zone,
   reverseDns,
@@ -22,6 +25,7 @@ export const components: readonly Component[] = [
   attributeSelect,
   deltaToCumulative,
   debug,
+  file,
   otlpGrpc,
   otlpHttp,
   prometheus,

@@ -18,6 +18,8 @@ export type Stability = 'development' | 'alpha' | 'beta' | 'stable';
 export interface Host {
   /** `type` or `type/name` as the configuration has it, after aliases. */
   readonly id: string;
+  /** Of a processor: the pipeline that this instance stands in. */
+  readonly pipeline?: string;
   readonly logger: Logger;
   readonly metrics: MetricRegistry;
   readonly clock: Clock;
@@ -60,6 +62,8 @@ export interface Consumer {
 export interface Receiver extends Lifecycle {
   /** Everything behind has stopped, so that every table is settled. Safe before start and when called twice. */
   finish?(): Promise<void>;
+  /** Resolves when it will hand over nothing more by itself, as a recording that is played to its end. Absent: never. */
+  ended?(): Promise<void>;
 }
 
 /** Rows that a processor left out on purpose, for the ledger; `places` and `window` are those of their table. */
@@ -83,6 +87,18 @@ export interface Held {
   release(nowMs: number): readonly (FlowTable | MetricTable)[];
 }
 
+/**
+ * For `weir explain`: what a processor knows about a row beyond what its tables show. Asked right after it had the table,
+ * about that table; undefined where it has nothing to add. Which values it changed and which rows it left out is seen
+ * without asking.
+ */
+export interface Explanation {
+  /** Where a value that it gave comes from, such as `range 10.0.0.0/8 (cidrs::0)`. */
+  source?(table: FlowTable, row: number, attribute: string): string | undefined;
+  /** Why it left a row or point out, or let a row pass that it did not change: the rules. */
+  reason?(table: FlowTable | MetricTable, row: number): string | undefined;
+}
+
 /** A processor handles flow tables, metric tables, or both; what it does not handle passes by unchanged. */
 export interface Processor extends Lifecycle {
   flows?(table: FlowTable): readonly (FlowTable | MetricTable | FilteredRows)[];
@@ -90,6 +106,7 @@ export interface Processor extends Lifecycle {
   metrics?(tables: readonly MetricTable[]): readonly MetricTable[];
   /** Absent: what it gives back at once is all that it will ever give. */
   readonly held?: Held;
+  readonly explain?: Explanation;
 }
 
 export interface Exporter extends Lifecycle {

@@ -85,7 +85,9 @@ function buildSteps(pipeline: PipelineConfig, config: ResolvedConfig, options: G
     if (one === undefined) continue;
     if (consumedBy(one) === 'metrics') makeMetrics();
     const fields = { 'otelcol.pipeline.id': pipeline.id };
-    const made = node(one, options, fields, (host) => one.definition.create(one.config, host));
+    const made = node(one, options, fields, (host) =>
+      one.definition.create(one.config, { ...host, pipeline: pipeline.id }),
+    );
     nodes.push(made);
     steps.push({ id, processor: made.instance });
     if (leavesMetrics(one)) flowsRemain = false;

@@ -18,6 +18,8 @@ export interface ServiceOptions {
 }
 
 export interface Service {
+  /** Resolves when no receiver will hand over anything more by itself; never while one goes on counting. */
+  ended(): Promise<void>;
   /** Stops and drains everything; once, however often it is called. Rejects with all that went wrong, at its end. */
   stop(): Promise<void>;
 }
@@ -58,6 +60,9 @@ export async function startService(config: ResolvedConfig, options: ServiceOptio
     logger.info('Shutdown complete.');
   };
   return {
+    async ended() {
+      await Promise.all(graph.receivers.map(({ instance }) => instance.ended?.() ?? new Promise(() => undefined)));
+    },
     stop() {
       stopping ??= stop();
       return stopping;

@@ -1,7 +1,7 @@
 /** Says in which availability zone and region each end of a flow is, and whether the flow leaves its zone. */
 
 import { defineProcessor, type Host, type Processor } from '../../core/component/define.ts';
-import { createLiveDimensions } from '../../core/table/endpoint-columns.ts';
+import { createLiveDimensions, endpointOfAttribute } from '../../core/table/endpoint-columns.ts';
 import { createZones, zoneAttributes } from '../../core/table/zones.ts';
 import { metadataServers } from '../../core/zones/metadata.ts';
 import { addressesOfThisHost, type OwnNodeOptions, zoneOfOwnNode } from '../../core/zones/own-node.ts';
@@ -49,6 +49,15 @@ export function createZone({ unknown_zones }: ZoneConfig, sources: readonly Zone
     flows(table) {
       dimensions.see(table.ends.endpoints);
       return [addZones(table)];
+    },
+    explain: {
+      source(table, row, attribute) {
+        const endpoint = endpointOfAttribute(table, row, attribute);
+        if (endpoint === undefined) return 'the zones and regions of both ends';
+        const { endpoints } = table.ends;
+        const source = sources.find((one) => one.placeOf(endpoints, endpoint) !== undefined);
+        return source?.explain?.(endpoints, endpoint);
+      },
     },
     async start() {
       await Promise.all(sources.map((source) => source.start?.(dimensions.markDirty)));

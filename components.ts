@@ -10,6 +10,7 @@ import attributeSelect from './processors/attribute_select/index.ts';
 import cidr from './processors/cidr/index.ts';
 import deltaToCumulative from './processors/delta_to_cumulative/index.ts';
 import filter from './processors/filter/index.ts';
+import interval from './processors/interval/index.ts';
 import reverseDns from './processors/reverse_dns/index.ts';
 import zone from './processors/zone/index.ts';
 import ebpfNetwork from './receiver/ebpf_network/index.ts';
@@ -24,6 +25,7 @@ export const components: readonly Component[] = [
   filter,
   attributeSelect,
   deltaToCumulative,
+  interval,
   debug,
   file,
   otlpGrpc,

@@ -30,8 +30,10 @@ export interface TestTableOptions {
   readonly attributes?: readonly string[];
 }
 
-/** One a test: its dictionaries stay over the windows, as a receiver's do. */
-export function createTestTables(): (rows: readonly TestRow[], options?: TestTableOptions) => FlowTable {
+/** One a test: its dictionaries stay over the windows, as a receiver's do. `exists` by attribute: see Dictionary. */
+export function createTestTables(
+  exists: Readonly<Record<string, (value: AttributeValue) => boolean>> = {},
+): (rows: readonly TestRow[], options?: TestTableOptions) => FlowTable {
   const dictionaries = new Map<string, ValueList>();
   const endpoints = new EndpointDimension();
   const endpointOf = new Map<AttributeValue | undefined, number>();
@@ -49,7 +51,7 @@ export function createTestTables(): (rows: readonly TestRow[], options?: TestTab
   function dictionaryOf(attribute: string): ValueList {
     let dictionary = dictionaries.get(attribute);
     if (dictionary === undefined) {
-      dictionary = new ValueList();
+      dictionary = new ValueList(exists[attribute]);
       dictionaries.set(attribute, dictionary);
     }
     return dictionary;

@@ -9,7 +9,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { decodeBlock } from '../../core/config/block.ts';
 import { createLogger } from '../../core/telemetry/log.ts';
+import { schema } from '../../receiver/ebpf_network/config.ts';
 import { agentResource, resourceSources } from '../../receiver/ebpf_network/resource.ts';
 import type { Certificate } from '../support/certificate.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
@@ -131,7 +133,8 @@ export async function startSink(
 
 /** The points of the receiver of this id, among those of several. */
 export async function pointsOfReceiver(points: readonly ReceivedPoint[], id: string): Promise<ReceivedPoint[]> {
-  const { attributes } = agentResource(await resourceSources(id), createLogger());
+  const { config } = decodeBlock(schema, undefined);
+  const { attributes } = agentResource(config, await resourceSources(config, id, undefined), createLogger());
   return points.filter(({ resource }) => resource['service.instance.id'] === attributes['service.instance.id']);
 }
 

@@ -46,10 +46,7 @@ export function createSorting({ drop_external }: Pick<FlowConfig, 'drop_external
       const places = partRows(table, kindsIn(table.ends.endpoints), decisions);
       if (places === undefined) return [table];
       const filtered = placesOf(table, places[EXTERNAL]!);
-      return [
-        selectRows(table, places[STAYS]!),
-        { kind: 'filtered', window: table.window, reason: 'rule', places: filtered },
-      ];
+      return [selectRows(table, places[STAYS]!), { kind: 'filtered', reason: 'rule', places: filtered }];
     },
   };
 }

@@ -1,17 +1,23 @@
 /** Names both ends of flows from Kubernetes: pod, owner, node, and the Service that was dialled. */
 
 import { defineProcessor, type Host, type Processor } from '../../core/component/define.ts';
+import { createClusterRanges } from '../../core/kubernetes/cluster-ranges.ts';
 import { type SharedStores, sharedStores } from '../../core/kubernetes/shared-stores.ts';
 import type { KubernetesReader } from '../../core/kubernetes/store.ts';
 import { createDialled, dialledAttributes } from '../../core/table/dialled.ts';
+import type { FlowTable } from '../../core/table/flow-table.ts';
 import { metadataServers } from '../../core/zones/metadata.ts';
 import { addressesOfThisHost } from '../../core/zones/own-node.ts';
 import { createOwnPlace } from './cluster.ts';
 import { elsewhere, type K8sAttributesConfig, problemsOf, schema } from './config.ts';
+import { createHolding } from './holding.ts';
 import { createNaming, namedAttributes, timeOf } from './naming.ts';
 import { createPresence, type Surroundings } from './presence.ts';
 import { createSorting } from './sorting.ts';
 import { wishOf } from './wish.ts';
+
+/** How often it is looked which nodes have an agent, and which ranges their pods are in. */
+const REFRESH_MS = 10_000;
 
 export default defineProcessor<K8sAttributesConfig>({
   type: 'k8s_attributes',
@@ -77,7 +83,7 @@ async function waitForNames(
   if (!wait_for_metadata) return;
   if ((await health.waitForSync(wait_for_metadata_timeout)) !== 'timeout') return;
   logger.warn('The Kubernetes API was not read within wait_for_metadata_timeout: flows go without names until it is.', {
-    wait_for_metadata_timeout: `${wait_for_metadata_timeout}ms`,
+    seconds: wait_for_metadata_timeout / 1000,
   });
 }
 
@@ -87,29 +93,79 @@ async function startNaming(
   host: Host,
   surroundings: Surroundings,
 ): Promise<Running> {
-  const presence = createPresence({ config: config.flow, store, ...host, ...surroundings });
+  const { flow } = config;
+  const nowMs = () => Number(host.clock.nowNs() / 1_000_000n);
+  const presence = createPresence({ config: flow, store, ...host, ...surroundings });
   await presence.start();
-  const sorting = createSorting(config.flow);
-  const naming = createNaming({ store, looked: sorting.looked });
+  const ranges = createClusterRanges(store, !flow.meta_restrict_local_node);
+  ranges.refresh();
+  const sorting = createSorting(flow, presence);
   const placed = createOwnPlace();
+  const dialled = createDialledServices(store);
+  const naming = createNaming({
+    store,
+    looked(dimension, endpoint, identity) {
+      if (identity !== undefined) holding.known(dimension, endpoint);
+      // Where pods may not be read, waiting is in vain.
+      const mayCome = !store.health.forbidden.has('pods') && ranges.holds(dimension, endpoint);
+      sorting.note(dimension, endpoint, identity, mayCome && holding.maybeAwaited(dimension, endpoint));
+    },
+  });
+  const complete = (named: FlowTable) => dialled.add(placed(named, presence.where));
+  const holding = createHolding(
+    {
+      lateMs: flow.late_enrichment,
+      isUnknown: (dimension, endpoint) => naming.identityAt(dimension, endpoint, nowMs()) === undefined,
+      isAwaited: sorting.isAwaited,
+      giveUp: sorting.giveUp,
+      goOn(table) {
+        const named = naming.nameApart(table, nowMs());
+        return { made: sorting.sort(complete(named), false).made, unknown: sorting.unknownIn(table) };
+      },
+    },
+    host,
+  );
+
+  let refreshedMs = host.clock.monotonicMs();
+  const refreshWhenDue = () => {
+    if (host.clock.monotonicMs() - refreshedMs < REFRESH_MS) return;
+    refreshedMs = host.clock.monotonicMs();
+    if (presence.refresh()) sorting.presenceChanged();
+    ranges.refresh();
+  };
+
+  return {
+    flows(table) {
+      refreshWhenDue();
+      holding.expire();
+      const named = complete(naming.name(table, timeOf(table)));
+      const sorted = sorting.sort(named, true);
+      if (sorted.held === undefined) return sorted.made;
+      if (!holding.hasRoomFor(sorted.held.length)) return sorting.sort(named, false).made;
+      return [...sorted.made, holding.hold(table, sorted.held)];
+    },
+    async stop() {
+      holding.stop();
+      naming.close();
+      await presence.stop();
+    },
+  };
+}
+
+/** Services by the time of the table they are asked for. */
+function createDialledServices(store: KubernetesReader): { add(table: FlowTable): FlowTable } {
+  let version = store.servicesVersion;
   let timeMs = 0;
-  let servicesVersion = store.servicesVersion;
   const dialled = createDialled({
     serviceAt: (endpoints, endpoint, port, protocol) =>
       store.serviceAt(String(endpoints.addresses.at(endpoint)), port, protocol, timeMs),
   });
   return {
-    flows(table) {
-      presence.refresh();
+    add(table) {
       timeMs = timeOf(table);
-      if (store.servicesVersion !== servicesVersion) dialled.forget();
-      servicesVersion = store.servicesVersion;
-      const named = dialled.add(placed(naming.name(table, timeMs), presence.where));
-      return sorting.sorted(named);
-    },
-    async stop() {
-      naming.close();
-      await presence.stop();
+      if (store.servicesVersion !== version) dialled.forget();
+      version = store.servicesVersion;
+      return dialled.add(table);
     },
   };
 }

@@ -47,6 +47,8 @@ export interface Naming {
   name(table: FlowTable, timeMs: number): FlowTable;
   /** The table with the names of its own time, which has passed. `nowMs` is for what all tables share. */
   nameApart(table: FlowTable, nowMs: number): FlowTable;
+  /** Who an endpoint is at that time, asked anew. */
+  identityAt(dimension: EndpointDimension, endpoint: number, timeMs: number): Identity | undefined;
   close(): void;
 }
 
@@ -137,6 +139,7 @@ export function createNaming({ store, looked }: NamingOptions): Naming {
 
   return {
     name,
+    identityAt,
     nameApart(table, nowMs) {
       const named = name(table, nowMs);
       const others = othersAt(table, timeOf(table));

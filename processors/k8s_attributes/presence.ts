@@ -30,14 +30,13 @@ export interface Presence {
   readonly where: Where;
   /** Nodes with an agent, this one among them; undefined: which node reports cannot be told, so every one does. */
   readonly agents: ReadonlySet<string> | undefined;
-  /** Looks again when it is time; true when the agents or the own node are others than before. */
+  /** Looks again; true when the agents or the own node are others than before. */
   refresh(): boolean;
   /** Finds the cluster's name, soon or later. Resolves after the first try. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
-const REFRESH_MS = 10_000;
 const RETRY_MS = 60_000;
 
 export function createPresence(options: PresenceOptions): Presence {
@@ -47,7 +46,6 @@ export function createPresence(options: PresenceOptions): Presence {
   let node: string | undefined;
   let agents: ReadonlySet<string> | undefined;
   let ownPod: OwnPod = { uid: '', name: '', namespace: '' };
-  let refreshedMs = Number.NEGATIVE_INFINITY;
   let searching: Promise<void> | undefined;
   let said = '';
 
@@ -120,9 +118,6 @@ export function createPresence(options: PresenceOptions): Presence {
       return agents;
     },
     refresh() {
-      const nowMs = clock.monotonicMs();
-      if (nowMs - refreshedMs < REFRESH_MS) return false;
-      refreshedMs = nowMs;
       const before = { node, agents };
       node ??= findOwnNode();
       agents = findAgents();

@@ -180,7 +180,7 @@ export async function openKubernetesApi(certificate?: Certificate): Promise<Kube
       const who = 'User "system:serviceaccount:monitoring:weir"';
       failWith(403, `${resource} is forbidden: ${who} cannot ${verb} resource "${resource}"`)(response, request);
     } else if (verb === 'watch') watch(response, request);
-    else if (!objects.has(resource)) one(response, resource);
+    else if (!objects.has(resource)) one(response, request.path.split('/').at(-1)!);
     else list(response, request);
   }
 

@@ -19,6 +19,7 @@ const nowhere = 'http://127.0.0.1:1';
 
 /** Two nodes in two zones, a Deployment behind a Service on the second. */
 export const shop: readonly KubernetesObject[] = [
+  { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system', uid: 'a8f5' } },
   node({ name: 'node-a', ips: ['192.168.1.1', 'fd00:1::1'], labels: { 'topology.kubernetes.io/zone': 'zone-1' } }),
   node({ name: 'node-b', ips: ['192.168.1.2'], labels: { 'topology.kubernetes.io/zone': 'zone-2' } }),
   pod({

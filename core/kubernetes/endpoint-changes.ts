@@ -1,12 +1,10 @@
 /** Brings what a store heard of changes to the dimensions in use: the endpoints concerned are derived again. */
 
 import type { EndpointDimension } from '../table/dimension.ts';
-import { createLiveDimensions } from '../table/endpoint-columns.ts';
+import type { LiveDimensions } from '../table/endpoint-columns.ts';
 import type { ChangeFeed } from './changes.ts';
 
 export interface EndpointChanges {
-  /** To be told of the dimension of every table, before `look`. */
-  see(dimension: EndpointDimension): void;
   /** Marks every endpoint dirty that stands for something else since the last look; to be called before a table is named. */
   look(): void;
   close(): void;
@@ -15,15 +13,14 @@ export interface EndpointChanges {
 /** `changed` hears of each endpoint first, for what it keeps beside the columns. */
 export function createEndpointChanges(
   feed: ChangeFeed,
+  dimensions: LiveDimensions,
   changed: (dimension: EndpointDimension, endpoint: number) => void = () => {},
 ): EndpointChanges {
-  const dimensions = createLiveDimensions();
   const mark = (dimension: EndpointDimension, endpoint: number) => {
     changed(dimension, endpoint);
     dimension.markDirty(endpoint);
   };
   return {
-    see: dimensions.see,
     look() {
       const { all, addresses } = feed.take();
       for (const address of addresses) {

@@ -68,7 +68,7 @@ export function zoneOfOwnNode({ cloud, servers, clock, logger, addresses }: OwnN
       if (place === undefined) return undefined;
       return own.has(String(endpoints.addresses.at(endpoint))) ? place : undefined;
     },
-    async start(changed) {
+    async start({ markDirty: changed }) {
       await askCloud();
       readAddresses(changed);
       refreshing = refresh(changed);

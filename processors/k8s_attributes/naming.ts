@@ -9,7 +9,12 @@ import type { KubernetesReader } from '../../core/kubernetes/store.ts';
 import { ADDRESS_BYTES } from '../../core/table/address.ts';
 import type { AttributeValue } from '../../core/table/dictionary.ts';
 import type { EndpointDimension } from '../../core/table/dimension.ts';
-import { type EndpointAttribute, endpointValues, withEndpointAttribute } from '../../core/table/endpoint-columns.ts';
+import {
+  createLiveDimensions,
+  type EndpointAttribute,
+  endpointValues,
+  withEndpointAttribute,
+} from '../../core/table/endpoint-columns.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 
 /** One attribute of whoever an endpoint is. */
@@ -62,7 +67,8 @@ export function createNaming({ store, looked }: NamingOptions): Naming {
   let toDeriveAgain: (readonly [EndpointDimension, readonly number[]])[] = [];
   const attributes = identityAttributes.map((one) => ({ ...one, key: {} }));
   const nameKey = {};
-  const changes = createEndpointChanges(store.openChanges(), (dimension, endpoint) => {
+  const dimensions = createLiveDimensions();
+  const changes = createEndpointChanges(store.openChanges(), dimensions, (dimension, endpoint) => {
     const known = identities.get(dimension);
     if (known !== undefined) known[endpoint] = undefined;
   });
@@ -84,7 +90,7 @@ export function createNaming({ store, looked }: NamingOptions): Naming {
   }
 
   function catchUp(dimension: EndpointDimension): void {
-    changes.see(dimension);
+    dimensions.see(dimension);
     changes.look();
     for (const [other, endpoints] of toDeriveAgain) for (const endpoint of endpoints) other.markDirty(endpoint);
     toDeriveAgain = [];

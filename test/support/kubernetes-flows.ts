@@ -68,7 +68,7 @@ export async function setUp(
   const config = configOf(k8sAttributes, block);
   const environment = { NODE_NAME: 'node-a', ...surroundings?.environment };
   const followed = followCluster({ url: api.url, scope: wishOf(config, environment).scope });
-  const stores = { request: () => ({ start: async () => followed.store, stop: async () => {} }) };
+  const stores = { request: () => ({ start: async () => followed.store, stop: async () => {}, isAlone: false }) };
   const servers = { aws: nowhere, gcp: nowhere, azure: nowhere };
   const processor = createK8sAttributes(config, host, {
     addresses: () => [],

@@ -11,6 +11,7 @@ import cidr from './processors/cidr/index.ts';
 import deltaToCumulative from './processors/delta_to_cumulative/index.ts';
 import filter from './processors/filter/index.ts';
 import interval from './processors/interval/index.ts';
+import k8sAttributes from './processors/k8s_attributes/index.ts';
 import reverseDns from './processors/reverse_dns/index.ts';
 import zone from './processors/zone/index.ts';
 import ebpfNetwork from './receiver/ebpf_network/index.ts';
@@ -19,6 +20,7 @@ import replay from './receiver/replay/index.ts';
 export const components: readonly Component[] = [
   ebpfNetwork,
   replay,
+  k8sAttributes,
   cidr,
   zone,
   reverseDns,

@@ -3,8 +3,7 @@
  * it when everything ends. Who waits for what became of a table waits until nothing of it is held any more.
  */
 
-import type { Exporter, Held, Settlement } from '../component/define.ts';
-import type { FlowTable } from '../table/flow-table.ts';
+import type { Exporter, HeldPoints, Settlement } from '../component/define.ts';
 import type { MetricTable } from '../table/metric-table.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -13,7 +12,7 @@ import { createDeparture } from './departure.ts';
 import { createLosses } from './losses.ts';
 import type { Room } from './room.ts';
 import { settleTogether } from './settle.ts';
-import { runSteps, type Step } from './steps.ts';
+import { runPoints, type Step } from './steps.ts';
 
 type Settle = (settlement: Settlement) => void;
 
@@ -22,7 +21,7 @@ export interface Releaser {
    * After a table went through. `part` is asked for one more part of what becomes of that table, if the processors now
    * hold something; with tables of other receivers it may be settled later than its own rows were.
    */
-  consumed(part: (() => Settle) | undefined): void;
+  consumed(part: () => Settle): void;
   start(): void;
   /** Lets everything go: when no table comes any more, and before the processors stop. Safe before start and twice. */
   stop(): Promise<void>;
@@ -64,11 +63,11 @@ export function createReleaser(parts: ReleaserParts): Releaser | undefined {
     while (!reached() && !signal.aborted) await room.next(signal);
   };
 
-  function letGo(held: Held, at: number, nowMs: number): readonly MetricTable[] {
-    let released: readonly (FlowTable | MetricTable)[] = [];
+  function letGo(held: HeldPoints, at: number, nowMs: number): readonly MetricTable[] {
+    let released: readonly MetricTable[] = [];
     try {
       released = held.release(nowMs);
-      return runSteps(processors.slice(at + 1), released).metrics;
+      return runPoints(processors.slice(at + 1), released);
     } catch (error) {
       lost(pipeline, released, error);
       waiting?.part()('given_up');
@@ -119,10 +118,8 @@ export function createReleaser(parts: ReleaserParts): Releaser | undefined {
   return {
     consumed(part) {
       if (holdsNothing()) return;
-      if (part !== undefined) {
-        waiting ??= createWaiting();
-        waiting.add(part());
-      }
+      waiting ??= createWaiting();
+      waiting.add(part());
       if (dueMs() < sleepingUntilMs) changed.abort();
     },
     start() {

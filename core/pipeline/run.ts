@@ -3,16 +3,16 @@
  * What fails in one pipeline is logged and counted there; the other pipelines and the process go on.
  */
 
-import type { Consumer, Exporter, FilteredRows } from '../component/define.ts';
-import { placesInAll } from '../table/select-rows.ts';
+import type { Consumer, Exporter } from '../component/define.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import { createDeparture } from './departure.ts';
 import { createLosses } from './losses.ts';
 import type { Releaser } from './release.ts';
 import type { Room } from './room.ts';
+import { createRowOutcomes, type RowOutcomes } from './row-outcomes.ts';
 import { settleTogether } from './settle.ts';
-import { type Outcome, runSteps, type Step } from './steps.ts';
+import { type HeldByStep, type Outcome, runHeld, runPipeline, type Step } from './steps.ts';
 
 export interface Pipeline {
   readonly id: string;
@@ -20,7 +20,7 @@ export interface Pipeline {
   readonly processors: readonly Step[];
   /** Ids of exporters. */
   readonly exporters: readonly string[];
-  /** Present when one of the processors holds tables back. */
+  /** Present when one of the processors holds points back. */
   readonly releaser?: Releaser;
 }
 
@@ -40,48 +40,85 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
   const lost = createLosses(logger, metrics);
   const exportTo = createDeparture(logger, metrics);
 
+  /** One call an exporter for all pipelines: the room that was asked for is that of one call. */
+  function sendOn(outcomes: ReadonlyMap<Pipeline, Outcome>, part: Part): void {
+    for (const [id, exporter] of behind) {
+      const tables = [...outcomes].flatMap(([{ exporters: ids }, { metrics }]) => (ids.includes(id) ? metrics : []));
+      if (tables.length > 0) exportTo(id, exporter, tables, part());
+    }
+  }
+
+  const holding = new Set<() => void>();
+
+  function holdBack({ pipeline, one, part, rows }: HeldTable): void {
+    const gone = new AbortController();
+    const settle = part();
+    const letGo = () => {
+      if (!holding.delete(letGo)) return;
+      gone.abort();
+      let outcome: Outcome | undefined;
+      try {
+        outcome = runHeld(pipeline.processors, one);
+      } catch (error) {
+        lost(pipeline.id, [one.rows.table], error);
+      }
+      if (outcome !== undefined) {
+        pipeline.releaser?.consumed(part);
+        sendOn(new Map([[pipeline, outcome]]), part);
+        for (const again of outcome.held) holdBack({ pipeline, one: again, part, rows });
+      }
+      rows.gone(one.rows, outcome);
+      settle(outcome === undefined ? 'given_up' : 'delivered');
+    };
+    holding.add(letGo);
+    const whenThereIsRoom = async () => {
+      await one.rows.ready;
+      const own = behind.filter(([id]) => pipeline.exporters.includes(id));
+      while (!gone.signal.aborted && !own.some(([, exporter]) => exporter.hasRoom())) await room.next(gone.signal);
+      letGo();
+    };
+    void whenThereIsRoom();
+  }
+
   return {
     hasRoom,
     async waitForRoom(signal) {
       while (!hasRoom() && !signal.aborted) await room.next(signal);
     },
-    consume(table, onSettled) {
+    consume(table, onSettled = () => undefined) {
       let failure: unknown;
       const outcomes = new Map<Pipeline, Outcome>();
       for (const pipeline of pipelines) {
         try {
-          outcomes.set(pipeline, runSteps(pipeline.processors, [table]));
+          outcomes.set(pipeline, runPipeline(pipeline.processors, table));
         } catch (error) {
           failure = error;
           lost(pipeline.id, [table], error);
         }
       }
       if (outcomes.size === 0) throw failure;
-      const part = settleTogether(onSettled ?? (() => undefined));
+      const part = settleTogether(onSettled);
+      const rows = createRowOutcomes([...outcomes.values()], table.rows);
       // Open until all exporters were asked: some answer at once.
       const asking = part();
-      for (const { releaser } of outcomes.keys()) releaser?.consumed(onSettled === undefined ? undefined : part);
-      for (const [id, exporter] of behind) {
-        // One call for all pipelines: the room that was asked for is that of one call.
-        const tables = [...outcomes].flatMap(([one, { metrics }]) => (one.exporters.includes(id) ? metrics : []));
-        if (tables.length > 0) exportTo(id, exporter, tables, part());
-      }
+      for (const { releaser } of outcomes.keys()) releaser?.consumed(part);
+      sendOn(outcomes, part);
+      for (const [pipeline, { held }] of outcomes) for (const one of held) holdBack({ pipeline, one, part, rows });
       asking('delivered');
-      // A processor may also let go of rows that it held back from an earlier table: those are not of this one.
-      const ofThisTable = ({ window }: FilteredRows) => window === table.window;
-      const filtered = Array.from(outcomes.values(), (outcome) => joinedPlaces(outcome.filtered.filter(ofThisTable)));
-      return placesInAll(filtered, table.rows);
+      return rows.notTaken;
+    },
+    release() {
+      // What is let go of may be held back again, by the next processor.
+      while (holding.size > 0) for (const letGo of [...holding]) letGo();
     },
   };
 }
 
-/** A row is filtered once: behind the filter it is not there any more. */
-function joinedPlaces(filtered: readonly FilteredRows[]): Uint32Array {
-  const joined = new Uint32Array(filtered.reduce((sum, { places }) => sum + places.length, 0));
-  let at = 0;
-  for (const { places } of filtered) {
-    joined.set(places, at);
-    at += places.length;
-  }
-  return joined;
+type Part = ReturnType<typeof settleTogether>;
+
+interface HeldTable {
+  readonly pipeline: Pipeline;
+  readonly one: HeldByStep;
+  readonly part: Part;
+  readonly rows: RowOutcomes;
 }

@@ -1,6 +1,6 @@
-/** Sends tables through the processors of a pipeline, from any of them on: what comes in, and what one lets go later. */
+/** Takes tables through the processors of one pipeline, from any of them to the end. */
 
-import type { FilteredRows, Processor } from '../component/define.ts';
+import type { FilteredRows, FromFlows, HeldRows, Processor } from '../component/define.ts';
 import { WeirError } from '../errors.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
@@ -10,28 +10,69 @@ export interface Step {
   readonly processor: Processor;
 }
 
-/** What processors made of some tables. */
+/** What a pipeline made of tables. */
 export interface Outcome {
   readonly metrics: readonly MetricTable[];
   readonly filtered: readonly FilteredRows[];
+  readonly held: readonly HeldByStep[];
 }
 
-/** Behind the last step there are only metric tables. Throws what a processor threw, with its id. */
-export function runSteps(steps: readonly Step[], tables: readonly (FlowTable | MetricTable)[]): Outcome {
-  let flows = tables.filter((table) => table.kind === 'flows');
-  let metrics: readonly MetricTable[] = tables.filter((table) => table.kind === 'metric');
+export interface HeldByStep {
+  readonly rows: HeldRows;
+  /** Place of the processor that holds them. */
+  readonly step: number;
+}
+
+/** Throws a WeirError that names the processor which failed. */
+export function runPipeline(steps: readonly Step[], table: FlowTable): Outcome {
+  return run(steps, [table], 0);
+}
+
+/** Points that the processors before these let go of. */
+export function runPoints(steps: readonly Step[], tables: readonly MetricTable[]): readonly MetricTable[] {
+  return run(steps, tables, 0).metrics;
+}
+
+/** What a processor held back, from there on. */
+export function runHeld(steps: readonly Step[], { rows, step }: HeldByStep): Outcome {
+  return run(
+    steps,
+    attempt(steps[step]!, () => rows.release()),
+    step + 1,
+    step,
+  );
+}
+
+function run(steps: readonly Step[], made: readonly FromFlows[], from: number, by = -1): Outcome {
   const filtered: FilteredRows[] = [];
-  for (const { id, processor } of steps) {
-    try {
-      const made = flows.flatMap((one) => processor.flows?.(one) ?? [one]);
-      flows = made.filter((one) => one.kind === 'flows');
-      metrics = [...metrics, ...made.filter((one) => one.kind === 'metric')];
-      filtered.push(...made.filter((one) => one.kind === 'filtered'));
-      if (metrics.length > 0) metrics = processor.metrics?.(metrics) ?? metrics;
-    } catch (cause) {
-      const message = cause instanceof Error ? cause.message : String(cause);
-      throw new WeirError('pipeline/failed', `processor "${id}" failed: ${message}`, { cause });
-    }
+  const held: HeldByStep[] = [];
+  let flows: readonly FlowTable[] = [];
+  let metrics: readonly MetricTable[] = [];
+  const sort = (tables: readonly FromFlows[], step: number) => {
+    flows = tables.filter((one) => one.kind === 'flows');
+    metrics = [...metrics, ...tables.filter((one) => one.kind === 'metric')];
+    filtered.push(...tables.filter((one) => one.kind === 'filtered'));
+    for (const rows of tables) if (rows.kind === 'held') held.push({ rows, step });
+  };
+  sort(made, by);
+  for (let step = from; step < steps.length; step++) {
+    const one = steps[step]!;
+    attempt(one, () => {
+      sort(
+        flows.flatMap((table) => one.processor.flows?.(table) ?? [table]),
+        step,
+      );
+      if (metrics.length > 0) metrics = one.processor.metrics?.(metrics) ?? metrics;
+    });
   }
-  return { metrics, filtered };
+  return { metrics, filtered, held };
+}
+
+function attempt<Made>({ id }: Step, work: () => Made): Made {
+  try {
+    return work();
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new WeirError('pipeline/failed', `processor "${id}" failed: ${message}`, { cause });
+  }
 }

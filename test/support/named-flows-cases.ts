@@ -119,13 +119,15 @@ export function testNamedFlows<A extends ClusterApi>(openApi: OpenApi<A>): void 
     const port = { port: 80, nodePort: NODE_PORT, protocol: 'UDP' };
     const { address } = BALANCER;
     await cluster.create(service({ name: 'edge', type: 'LoadBalancer', ingress: [address], ports: [port] }));
+    const own = await cluster.addPod(cluster.nodes[0]!, { name: 'own' });
     await cluster.create(service({ name: 'direct', clusterIps: ['None'], ports: [{ port: 80 }] }));
-    await cluster.create(slice({ name: 'direct-1', service: 'direct', addresses: [data.ipv4] }));
-    await known('Service', 'EndpointSlice');
+    await cluster.create(slice({ name: 'direct-1', service: 'direct', addresses: [own.ipv4] }));
+    await known('Pod', 'Service', 'EndpointSlice');
     const client = cluster.outside;
     await named(t, { client, server: web, dialled: BALANCER }, UNNAMED, `${WEB()} [default/edge]`);
     const atNode = { address: cluster.nodes[0]!.uplink.ipv4, port: NODE_PORT };
     await named(t, { client, server: web, dialled: atNode }, UNNAMED, `${WEB()} [default/edge]`);
+    await named(t, { client: web, server: own }, WEB(), `${podNamed(cluster.nodes[0]!, 'own')} [default/direct]`);
   });
 
   test.serial('an address that is used again belongs to the pod that had it at that time', async (t) => {

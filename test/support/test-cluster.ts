@@ -130,7 +130,8 @@ function createKnowledge() {
     markers: () => ++markers,
     async inSync(on: ClusterNode): Promise<void> {
       for (const kind of Object.keys(MARKERS) as FollowedKind[]) {
-        offsets.set(`${on.name} ${kind}`, (await heardOf(on, kind)) - makes(kind));
+        // An agent that may read nothing yet has heard of none.
+        offsets.set(`${on.name} ${kind}`, Math.max(0, (await heardOf(on, kind)) - makes(kind)));
       }
     },
     async complete(on: ClusterNode, kind: FollowedKind): Promise<void> {

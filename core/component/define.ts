@@ -69,11 +69,27 @@ export interface FilteredRows {
   readonly places: Uint32Array;
 }
 
+/**
+ * What a processor keeps of the tables that it was given, to let it go later than they came. The pipeline asks for it
+ * when it is due and an exporter has room, and sends it on through the processors behind this one.
+ */
+export interface Held {
+  /** Monotonic milliseconds at which `release` is wanted; undefined: it holds nothing. Asked after every table. */
+  dueMs(): number | undefined;
+  /**
+   * Gives away what is due at this time and forgets it; with Infinity, when everything ends, all that it holds. After
+   * the call nothing is due at that time any more.
+   */
+  release(nowMs: number): readonly (FlowTable | MetricTable)[];
+}
+
 /** A processor handles flow tables, metric tables, or both; what it does not handle passes by unchanged. */
 export interface Processor extends Lifecycle {
   flows?(table: FlowTable): readonly (FlowTable | MetricTable | FilteredRows)[];
   /** All metric tables of one window at once. */
   metrics?(tables: readonly MetricTable[]): readonly MetricTable[];
+  /** Absent: what it gives back at once is all that it will ever give. */
+  readonly held?: Held;
 }
 
 export interface Exporter extends Lifecycle {

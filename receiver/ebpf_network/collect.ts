@@ -131,7 +131,7 @@ export function createCollector(options: CollectorOptions): Collector {
       const { promise, resolve } = Promise.withResolvers<Settlement>();
       const translations = { count: translatedRows, of: columns };
       const input = { ...options.origin, interfaceNames, flows: columns, endpoints, rows, translations, window };
-      const filtered = consumer.consume(toFlowTable(input), resolve);
+      const filtered = consumer.consume(toFlowTable(input), pinned ? resolve : undefined);
       if (filtered !== undefined) ledger.filtered(interfaceSums(columns, filtered), options.origin.sampling);
       if (pinned) onItsWay = promise;
       else taken();

@@ -8,12 +8,14 @@ import attributeSelect from './processors/attribute_select/index.ts';
 import cidr from './processors/cidr/index.ts';
 import deltaToCumulative from './processors/delta_to_cumulative/index.ts';
 import filter from './processors/filter/index.ts';
+import k8sAttributes from './processors/k8s_attributes/index.ts';
 import reverseDns from './processors/reverse_dns/index.ts';
 import zone from './processors/zone/index.ts';
 import ebpfNetwork from './receiver/ebpf_network/index.ts';
 
 export const components: readonly Component[] = [
   ebpfNetwork,
+  k8sAttributes,
   cidr,
   zone,
   reverseDns,

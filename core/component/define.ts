@@ -62,9 +62,13 @@ export interface Receiver extends Lifecycle {
   finish?(): Promise<void>;
 }
 
+/** Why a processor leaves rows out, as the ledger names it: by a rule of the user, or because another agent has them. */
+export type FilterReason = 'rule' | 'counted_elsewhere';
+
 /** Rows that a processor left out on purpose, for the ledger; `places` and `window` are those of their table. */
 export interface FilteredRows {
   readonly kind: 'filtered';
+  readonly reason: FilterReason;
   readonly window: TimeWindow;
   readonly places: Uint32Array;
 }

@@ -14,11 +14,17 @@ const failing: Processor = {
 
 /** Filters these rows of every table. */
 const filtering = (...places: readonly number[]): Processor => ({
-  flows: (table) => [table, { kind: 'filtered', window: table.window, places: Uint32Array.from(places) }],
+  flows: (table) => [
+    table,
+    { kind: 'filtered', reason: 'rule', window: table.window, places: Uint32Array.from(places) },
+  ],
 });
 
 const ofAnotherTable: Processor = {
-  flows: (table) => [table, { kind: 'filtered', window: { ...table.window }, places: Uint32Array.of(0) }],
+  flows: (table) => [
+    table,
+    { kind: 'filtered', reason: 'rule', window: { ...table.window }, places: Uint32Array.of(0) },
+  ],
 };
 
 /** What the receiver is told of a table of one row, by pipelines of these processors. */

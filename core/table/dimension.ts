@@ -106,6 +106,18 @@ export class EndpointDimension {
     return { codes: column.codes.subarray(0, column.size), dictionary: column.values };
   }
 
+  /**
+   * The column under that key as it was last derived, but for these endpoints, whose values are computed for this caller
+   * alone: what was true of them at another time. Codes are of the same dictionary.
+   */
+  derivedApart(key: string | object, endpoints: Iterable<number>, value: Derivation): EndpointColumn {
+    const column = this.#derived.get(key);
+    if (column === undefined) throw new Error('no column was derived under this key');
+    const codes = column.codes.slice(0, column.size);
+    for (const endpoint of endpoints) codes[endpoint] = column.values.code(value(endpoint));
+    return { codes, dictionary: column.values };
+  }
+
   /** What is known about the endpoint has changed: every column is derived again for it. */
   markDirty(endpoint: number): void {
     for (const column of this.#derived.values()) if (endpoint < column.size) column.dirty.add(endpoint);

@@ -90,7 +90,7 @@ function create(config: FilterConfig, host: Host): Processor {
       counters.flows(drops);
       if (drops.dropped.length === 0) return [table];
       const places = placesOf(table, drops.dropped);
-      return [selectRows(table, drops.kept), { kind: 'filtered', window: table.window, places }];
+      return [selectRows(table, drops.kept), { kind: 'filtered', reason: 'rule', window: table.window, places }];
     },
     metrics: (tables) =>
       tables.flatMap((table) => {

@@ -128,6 +128,13 @@ export async function openKubernetesApi(certificate?: Certificate, socketPath?: 
   const send = ({ response }: Watch, { type, object }: Change) =>
     void response.write(`${JSON.stringify({ type, object })}\n`);
 
+  /** Of namespaces alone: of no other object anybody asks for one. */
+  function one(response: ServerResponse, name: string): void {
+    const found = objects.get('namespaces')!.get(`/${name}`);
+    if (found === undefined) failWith(404, `namespaces "${name}" not found`)(response, {} as ReceivedRequest);
+    else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(found));
+  }
+
   function list(response: ServerResponse, { resource, query }: ReceivedRequest): void {
     const [at = '', after = ''] = (query.get('continue') ?? `${version} `).split(' ');
     if (Number(at) < oldest) {
@@ -174,6 +181,7 @@ export async function openKubernetesApi(certificate?: Certificate, socketPath?: 
       const who = 'User "system:serviceaccount:monitoring:weir"';
       failWith(403, `${resource} is forbidden: ${who} cannot ${verb} resource "${resource}"`)(response, request);
     } else if (verb === 'watch') watch(response, request);
+    else if (!objects.has(resource)) one(response, resource);
     else list(response, request);
   }
 

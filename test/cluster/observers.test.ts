@@ -3,4 +3,4 @@
 import { testObservers } from '../support/observer-cases.ts';
 import { openRealApi } from './api-server.ts';
 
-testObservers(openRealApi);
+testObservers(openRealApi, 'default');

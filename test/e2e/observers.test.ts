@@ -3,4 +3,4 @@
 import { testObservers } from '../support/observer-cases.ts';
 import { openSmallApi } from '../support/test-cluster.ts';
 
-testObservers(openSmallApi);
+testObservers(openSmallApi, 'all');

@@ -77,6 +77,10 @@ function joinNode(router: NetworkNamespace, number: number): ClusterNode {
       const ofPod = { ipv4: `10.244.${number}.${pods}`, ipv6: `fd00:244:${number}::${pods}` };
       const [inside, atNode] = joinByVeth(createNetworkNamespace(), namespace, { addresses: [ofPod, podGateway] });
       routeToGateway(inside, atNode);
+      // To its pods a node shows itself, not the end of the wire.
+      for (const family of FAMILIES) {
+        namespace.run('ip', 'route', 'replace', inside[family], 'dev', atNode.name, 'src', own[family]);
+      }
       return { ...inside, ips: [ofPod.ipv4, ofPod.ipv6], atNode };
     },
     translate(dialled, transport, server) {

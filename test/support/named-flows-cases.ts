@@ -198,7 +198,7 @@ export function testNamedFlows<A extends ClusterApi>(openApi: OpenApi<A>): void 
     // The answer shows the pod on its own wire.
     const sent = { client: far, family: 'ipv4', exchange } as const;
     const src = podNamed(second!, 'other');
-    const front = 'Service default/front of Service front';
+    const front = 'Service default/front of Service front [default/front]';
     await arrivesAs(t, cluster.sink, sent, `${FAR()} -> ${front}`, `${src} -> ${FAR()}`);
   });
 

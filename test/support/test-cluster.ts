@@ -199,7 +199,11 @@ export async function openSmallApi({ router, control }: ClusterNetwork): Promise
     server,
     token,
     ca: () => certificate.cert,
-    create: async (object) => server.put(object),
+    // A CronJob's pods are told from the time of their Job.
+    create: async ({ metadata, ...object }) => {
+      const creationTimestamp = new Date().toISOString();
+      return server.put({ ...object, metadata: { creationTimestamp, ...metadata } } as KubernetesObject);
+    },
     setStatus: async (object, status) => server.put({ ...object, status }),
     delete: async (object) => server.delete(object),
     async stop() {

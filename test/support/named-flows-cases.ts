@@ -33,6 +33,8 @@ interface Ends {
   readonly family?: Family;
   /** What the client turns to, and the nodes translate. */
   readonly dialled?: Dialled;
+  /** Of the server; default any. */
+  readonly port?: number;
 }
 
 export function testNamedFlows<A extends ClusterApi>(openApi: OpenApi<A>): void {
@@ -60,12 +62,12 @@ export function testNamedFlows<A extends ClusterApi>(openApi: OpenApi<A>): void 
   test.after.always(() => cluster?.stop());
 
   /** Datagrams there and back. */
-  async function send({ client, server, family = 'ipv4', dialled }: Ends): Promise<Exchange> {
+  async function send({ client, server, family = 'ipv4', dialled, port: serverPort = 0 }: Ends): Promise<Exchange> {
     const dial = (port: number) => {
       for (const node of cluster.nodes) node.translate(dialled!, 'udp', { address: server.ipv4, port });
       return dialled!;
     };
-    const way = { client, server, family, ...(dialled === undefined ? {} : { dial }) };
+    const way = { client, server, family, port: serverPort, ...(dialled === undefined ? {} : { dial }) };
     return udpDatagrams({ ...way, datagrams: 40, payloadBytes: 300, answered: true });
   }
 
@@ -120,14 +122,20 @@ export function testNamedFlows<A extends ClusterApi>(openApi: OpenApi<A>): void 
     const { address } = BALANCER;
     await cluster.create(service({ name: 'edge', type: 'LoadBalancer', ingress: [address], ports: [port] }));
     const own = await cluster.addPod(cluster.nodes[0]!, { name: 'own' });
-    await cluster.create(service({ name: 'direct', clusterIps: ['None'], ports: [{ port: 80 }] }));
-    await cluster.create(slice({ name: 'direct-1', service: 'direct', addresses: [own.ipv4] }));
+    await cluster.create(service({ name: 'direct', clusterIps: ['None'], ports: [{ port: 53, protocol: 'UDP' }] }));
+    const addresses = [own.ipv4];
+    await cluster.create(slice({ name: 'direct-1', service: 'direct', addresses, port: 53, protocol: 'UDP' }));
     await known('Pod', 'Service', 'EndpointSlice');
     const client = cluster.outside;
     await named(t, { client, server: web, dialled: BALANCER }, UNNAMED, `${WEB()} [default/edge]`);
     const atNode = { address: cluster.nodes[0]!.uplink.ipv4, port: NODE_PORT };
     await named(t, { client, server: web, dialled: atNode }, UNNAMED, `${WEB()} [default/edge]`);
-    await named(t, { client: web, server: own }, WEB(), `${podNamed(cluster.nodes[0]!, 'own')} [default/direct]`);
+    await named(
+      t,
+      { client: web, server: own, port: 53 },
+      WEB(),
+      `${podNamed(cluster.nodes[0]!, 'own')} [default/direct]`,
+    );
   });
 
   test.serial('an address that is used again belongs to the pod that had it at that time', async (t) => {

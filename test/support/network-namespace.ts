@@ -58,14 +58,11 @@ export interface VethOptions {
    * link-local address to ask for routers or announce groups from. Default false.
    */
   readonly quiet?: boolean;
-  /** Of both ends, each alone in its network: routes are the caller's. Default a network of the pair. */
+  /** Each alone in its network: routes are the caller's. Default a network of the pair. */
   readonly addresses?: readonly [EndAddresses, EndAddresses];
 }
 
-export interface EndAddresses {
-  readonly ipv4: string;
-  readonly ipv6: string;
-}
+export type EndAddresses = Pick<VethEnd, 'ipv4' | 'ipv6'>;
 
 const namespaces = new Set<NetworkNamespace>();
 let sequence = 0;

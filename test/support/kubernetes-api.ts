@@ -91,7 +91,8 @@ export const pass: Fault = () => false;
 /** Nothing comes, not even headers. */
 export const silence: Fault = () => {};
 
-export async function openKubernetesApi(certificate?: Certificate): Promise<KubernetesApi> {
+/** Listens on loopback, or at a socket of the file system; TLS with a certificate. */
+export async function openKubernetesApi(certificate?: Certificate, socketPath?: string): Promise<KubernetesApi> {
   const objects = new Map<string, Map<string, KubernetesObject>>(
     Object.values(RESOURCES).map((name) => [name, new Map()]),
   );
@@ -185,9 +186,9 @@ export async function openKubernetesApi(certificate?: Certificate): Promise<Kube
   }
 
   const server = certificate === undefined ? createServer(answer) : createSecureServer(certificate, answer);
-  server.listen(0, '127.0.0.1');
+  server.listen(socketPath === undefined ? { port: 0, host: '127.0.0.1' } : { path: socketPath });
   await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = socketPath === undefined ? (server.address() as AddressInfo).port : 0;
 
   const api: KubernetesApi = {
     url: `http${certificate === undefined ? '' : 's'}://127.0.0.1:${port}`,

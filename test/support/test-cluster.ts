@@ -55,11 +55,13 @@ export interface AgentConfig {
   /** Keys of `ebpf_network`, and of `k8s_attributes`, as they stand between braces. */
   readonly receiver?: string;
   readonly attributes?: string;
+  /** In place of the whole configuration. */
+  readonly whole?: string;
 }
 
 export async function createTestCluster<A extends ClusterApi>(
   openApi: OpenApi<A>,
-  { nodes: nodeCount = 2, routed = [] as readonly string[] } = {},
+  { nodes: nodeCount = 2, routed = [] as readonly string[], zones = [] as readonly string[] } = {},
 ): Promise<TestCluster<A>> {
   const network = createClusterNetwork(nodeCount, routed);
   const [api, sink] = await Promise.all([openApi(network), startSink(network.router, { address: network.control })]);
@@ -69,7 +71,11 @@ export async function createTestCluster<A extends ClusterApi>(
     await api.create(object);
     knowledge.created(object);
   }
-  for (const { name, ips, podCidrs } of network.nodes) await create(node({ name, ips, podCidrs }));
+  for (const [number, { name, ips, podCidrs }] of network.nodes.entries()) {
+    const zone = zones[number];
+    const labels = zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone };
+    await create(node({ name, ips, podCidrs, labels }));
+  }
   return {
     ...network,
     api,
@@ -82,7 +88,7 @@ export async function createTestCluster<A extends ClusterApi>(
       return { ...made, object };
     },
     async startAgent(on, config, surroundings = {}) {
-      const agent = await startAgent(on.namespace, agentConfig(network.control, config), {
+      const agent = await startAgent(on.namespace, config.whole ?? agentConfig(network.control, config), {
         serviceAccountFolder: account.folder,
         ...surroundings,
         environment: { ...environmentOf(network, on), ...surroundings.environment },

@@ -15,6 +15,7 @@
         "native/grace_period.cc",
         "native/hooks.cc",
         "native/identity.cc",
+        "native/kept_connections.cc",
         "native/kernel_table.cc",
         "native/libbpf_log.cc",
         "native/link_watch.cc",

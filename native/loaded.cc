@@ -15,6 +15,7 @@ Loaded::Loaded(const LoadOptions &options, const ReadOptions &read, std::string 
 	       const std::optional<PinOptions> &pin)
     : pins(pin ? std::make_unique<PinnedMaps>(*pin) : nullptr), object(options, nullptr, pins.get()),
       progress(pins ? std::make_unique<Progress>(*pins, options.max_slots) : nullptr),
+      kept_connections(pins ? std::make_unique<KeptConnections>(*pins) : nullptr),
       reader(object, options.max_slots, options.initial_slots - 1, read, std::move(sockets), std::move(conntrack),
 	     progress.get()),
       devices(object.map_descriptor("devices"), object.map_descriptor("ledger"), progress.get()),

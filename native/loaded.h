@@ -15,6 +15,7 @@
 #include "device_table.h"
 #include "flow_reader.h"
 #include "hooks.h"
+#include "kept_connections.h"
 #include "loader.h"
 #include "network_namespace.h"
 #include "pins.h"
@@ -39,7 +40,8 @@ class Loaded
 
 	std::unique_ptr<PinnedMaps> pins; // null: nothing outlives the process
 	BpfObject object;
-	std::unique_ptr<Progress> progress; // the same
+	std::unique_ptr<Progress> progress;		   // the same
+	std::unique_ptr<KeptConnections> kept_connections; // the same; of the JavaScript thread
 	FlowReader reader;
 	DeviceTable devices;
 	std::unique_ptr<Hooks> hooks;

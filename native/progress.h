@@ -57,7 +57,7 @@ class Progress
 	void forget_overflow(uint32_t generation);
 
 	void commit(uint64_t window_end_ns);
-	// Of the last committed window, Unix time; 0 before the first.
+	// Of the last committed window, Unix time; before the first, when the tables were made.
 	uint64_t window_end_ns() const
 	{
 		return head_->window_end_ns[head_->committed & 1];

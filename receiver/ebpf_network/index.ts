@@ -1,7 +1,7 @@
 /** Counts every packet on the host's interfaces in the kernel and hands the flows on, one table a window. */
 
 import { type Consumer, defineReceiver, type Host, type Receiver } from '../../core/component/define.ts';
-import { type OwnConnection, ownConnections } from '../../core/network/own-connections.ts';
+import { type OwnConnections, ownConnections } from '../../core/network/own-connections.ts';
 import { flowAttributes } from '../../core/table/flow-columns.ts';
 import {
   type InterfaceWatch,
@@ -36,7 +36,7 @@ export interface Kernel extends SpaceSource {
   removeLeftFilters(): readonly string[];
   readInterfaceBytes(namespaces: readonly NetworkNamespace[]): Promise<InterfaceBytes>;
   /** The connections that this process opened. */
-  ownConnections(): readonly OwnConnection[];
+  ownConnections(): OwnConnections;
   /** Takes the lines of the ledger at the end. */
   write(line: string): void;
 }
@@ -49,7 +49,7 @@ const kernel: Kernel = {
   watchInterfaces,
   pollInterfaces,
   readInterfaceBytes,
-  ownConnections: () => ownConnections().list(),
+  ownConnections,
   write: (line) => void process.stderr.write(line),
 };
 
@@ -138,7 +138,7 @@ async function startCounting(
         sampling: samplingOf(config),
         tunnels: config.tunnels,
         guessPorts: config.guess_ports === 'ordinal',
-        ...(config.exclude_self ? { ownConnections: source.ownConnections } : {}),
+        ...(config.exclude_self ? { ownConnections: source.ownConnections() } : {}),
         trueEnds,
         ...(protocols === undefined ? {} : { protocols }),
         ...(pin === undefined ? {} : { pin }),

@@ -12,6 +12,7 @@
         "native/flow_reader.cc",
         "native/flow_release.cc",
         "native/flow_rows.cc",
+        "native/forwarded.cc",
         "native/grace_period.cc",
         "native/hooks.cc",
         "native/identity.cc",

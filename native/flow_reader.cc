@@ -97,7 +97,9 @@ Window FlowReader::read_window(const Columns &columns, const std::optional<OwnCo
 	// Programs stamp packets with the new epoch from here on; a slot stamped with an older one was idle since.
 	__atomic_add_fetch(&control_->epoch, 1, __ATOMIC_SEQ_CST);
 	follow_mask();
-	scan(columns, overflow.size(), window);
+	// What left through tunnels since is in the other map: without it, rows would leave that it is to be taken off.
+	if (!(overflow_waits && follows_into_tunnels_))
+		scan(columns, overflow.size(), window);
 	take_overflow(overflow);
 	// In the other map, until this one is committed and emptied.
 	if (overflow_waits)

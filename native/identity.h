@@ -78,7 +78,7 @@ class Identifier
 	bool identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own,
 		      std::vector<NewFlow> &flows);
 
-	const TrueEnds &true_ends() const
+	TrueEnds &true_ends()
 	{
 		return true_ends_;
 	}

@@ -14,7 +14,7 @@ Loaded::Loaded(const LoadOptions &options, const ReadOptions &read, std::string 
 	       TrafficControl traffic_control, NodeSockets sockets, std::shared_ptr<Conntrack> conntrack,
 	       const std::optional<PinOptions> &pin)
     : pins(pin ? std::make_unique<PinnedMaps>(*pin) : nullptr), object(options, nullptr, pins.get()),
-      progress(pins ? std::make_unique<Progress>(*pins, options.max_slots) : nullptr),
+      progress(pins ? std::make_unique<Progress>(*pins, options.max_slots, options.follow_into_tunnels) : nullptr),
       kept_connections(pins ? std::make_unique<KeptConnections>(*pins) : nullptr),
       reader(object, options.max_slots, options.initial_slots - 1, read, std::move(sockets), std::move(conntrack),
 	     progress.get()),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "progress.h"
 
+#include <algorithm>
+
 #include <time.h>
 
 #include "ordered_store.h"
@@ -21,7 +23,7 @@ uint64_t unix_time_ns()
 
 } // namespace
 
-Progress::Progress(const PinnedMaps &maps, uint32_t max_slots)
+Progress::Progress(const PinnedMaps &maps, uint32_t max_slots, bool keeps_debts)
     : head_(maps.own("progress_head", sizeof(ProgressHead), 1), 1, "progress_head"),
       slots_descriptor_(maps.own("progress_slots", sizeof(Staged<flow_amount>), max_slots)),
       ledger_(maps.own("progress_ledger", sizeof(Staged<ledger_row>), LEDGER_INTERFACES * 2), LEDGER_INTERFACES * 2,
@@ -32,6 +34,9 @@ Progress::Progress(const PinnedMaps &maps, uint32_t max_slots)
 		store_in_order(head_->window_end_ns[0], unix_time_ns());
 	for (uint32_t key = 0; key < ledger_.size(); key++)
 		settle(ledger_[key]);
+	if (keeps_debts)
+		debts_ = MapView<KeptDebt>(maps.own("tunnel_debts", sizeof(KeptDebt), 2 * most_kept_debts),
+					   2 * most_kept_debts, "tunnel_debts");
 	for (uint64_t &window : head_->overflow_window) {
 		if (window > head_->committed)
 			store_in_order(window, 0);
@@ -111,9 +116,20 @@ void Progress::forget_overflow(uint32_t generation)
 	store_in_order(head_->overflow_window[generation], 0);
 }
 
-void Progress::commit(uint64_t window_end_ns)
+std::vector<KeptDebt> Progress::debts() const
+{
+	if (debts_.size() == 0)
+		return {};
+	const KeptDebt *first = &debts_[(head_->committed & 1) * most_kept_debts];
+	return {first, first + head_->debts[head_->committed & 1]};
+}
+
+void Progress::commit(uint64_t window_end_ns, const std::vector<KeptDebt> &debts)
 {
 	const uint64_t window = head_->committed + 1;
+	if (debts_.size() > 0)
+		std::copy(debts.begin(), debts.end(), &debts_[(window & 1) * most_kept_debts]);
+	store_in_order(head_->debts[window & 1], debts.size());
 	store_in_order(head_->window_end_ns[window & 1], window_end_ns);
 	store_in_order(head_->committed, window);
 }

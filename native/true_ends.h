@@ -23,6 +23,18 @@ struct NatLookUps {
 	uint64_t failed = 0;
 	uint64_t dumps = 0;
 	int error = 0; // errno of what failed
+
+	NatLookUps &operator+=(const NatLookUps &other)
+	{
+		translated += other.translated;
+		untranslated += other.untranslated;
+		missing += other.missing;
+		ambiguous += other.ambiguous;
+		failed += other.failed;
+		dumps += other.dumps;
+		error = other.error ? other.error : error;
+		return *this;
+	}
 };
 
 class TrueEnds

@@ -56,7 +56,8 @@ export function createTunnelWindow(apply: (list: CodedTunnelList) => void) {
   /** In force one after the other since the last commit. */
   let lists: readonly TunnelList[] = [none];
   let collected = none;
-  let applied = none;
+  /** Of a table that was taken over, nobody knows. */
+  let applied: TunnelList | undefined;
   return {
     set(list: TunnelList): void {
       const checked = checkTunnels(list);

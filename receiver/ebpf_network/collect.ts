@@ -17,6 +17,7 @@ import type { InterfaceNames } from './interface-names.ts';
 import type { Attachment } from './interfaces.ts';
 import type { Ledger } from './ledger.ts';
 import { createNatReporter } from './nat.ts';
+import { createTableReporter } from './table-report.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
 export interface CollectorOptions {
@@ -67,7 +68,7 @@ type Outcome = 'done' | 'more' | 'no_room' | 'failed' | 'on_its_way';
 export function createCollector(options: CollectorOptions): Collector {
   const { table, consumer, ledger, names, coverage, clock, logger, intervalMs, pinned } = options;
   const toFlowTable = createFlowTables();
-  const report = createReporter(options);
+  const report = createTableReporter(options);
   const nat = createNatReporter(options);
   let endpoints = new EndpointDimension();
   /** A failed collect may have handed out endpoints that did not arrive. */
@@ -116,7 +117,12 @@ export function createCollector(options: CollectorOptions): Collector {
   }
 
   /** Gives the rows to the pipelines, once; after this they must not be collected again. */
-  function handOver(columns: FlowColumns, { rows, translatedRows }: Collected): void {
+  function handOver(columns: FlowColumns, { rows, translatedRows, complete }: Collected): void {
+    // What there is comes with the next collect, in a window that begins where this one does.
+    if (rows === 0 && !complete) {
+      taken();
+      return;
+    }
     // The wall clock may have been set back: windows still join and never end before they start.
     const nowNs = clock.nowNs();
     const window = { startNs: windowStartNs, endNs: nowNs > windowStartNs ? nowNs : windowStartNs + 1n };
@@ -205,42 +211,6 @@ export function createCollector(options: CollectorOptions): Collector {
       } catch (error) {
         logger.error('Cannot commit the last window: the next agent may send it again.', { error });
       }
-    },
-  };
-}
-
-/** How full the table is and how long reading it takes. */
-function createReporter({ receiver, metrics, logger }: CollectorOptions) {
-  const name = (what: string) => `otelcol_receiver_ebpf_network_${what}`;
-  const slots = metrics.gauge({ name: name('table_slots'), help: 'Slots of the flow table, by state.' });
-  const capacity = metrics.gauge({ name: name('table_capacity'), help: 'Slots to which the flow table can grow.' });
-  const scan = metrics.gauge({ name: name('scan_duration_seconds'), help: 'Time of the last scan of the flow table.' });
-  const failures = metrics.counter({
-    name: name('collect_failures_total'),
-    help: 'Times the flow table could not be read; what it holds is read the next time.',
-  });
-  failures.add(0, { receiver });
-  let socketsFailure: string | undefined;
-  /** Once, until it works again. */
-  const sockets = (failure: string | undefined) => {
-    if (failure !== undefined && socketsFailure === undefined) {
-      const effect = 'The listening sockets of this host cannot be read: directions that they would tell are unknown.';
-      logger.warn(effect, { error: failure });
-    }
-    socketsFailure = failure;
-  };
-  return {
-    collected(collected: Collected) {
-      slots.set(collected.usedSlots, { receiver, state: 'used' });
-      slots.set(collected.slots - collected.usedSlots, { receiver, state: 'free' });
-      slots.set(collected.overflowFlows, { receiver, state: 'overflow' });
-      capacity.set(collected.maxSlots, { receiver });
-      scan.set(collected.scanNs / 1e9, { receiver });
-      sockets(collected.socketsFailure);
-    },
-    failed(error: unknown) {
-      failures.add(1, { receiver });
-      logger.error('Cannot read the flow table; trying again, nothing is lost.', { error });
     },
   };
 }

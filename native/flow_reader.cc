@@ -8,14 +8,15 @@ namespace weir
 {
 
 FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, const ReadOptions &options,
-		       NodeSockets sockets, std::shared_ptr<Conntrack> conntrack, Progress *progress)
+		       NodeSockets sockets, std::shared_ptr<Conntrack> conntrack,
+		       std::shared_ptr<const DevicePlaces> places, Progress *progress)
     : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots),
       idle_windows_(options.idle_windows), sampling_(options.sampling),
       control_(object.map_descriptor(".data.control"), 1, ".data.control"),
       overflow_(object.map_descriptor("overflow_0"), object.map_descriptor("overflow_1")),
       openings_(object.map_descriptor("flow_cold"), first_mask),
-      identifier_(openings_, TrueEnds(std::move(conntrack)), Roles(openings_, std::move(sockets), options.guess_ports),
-		  options.tunnel_mode),
+      identifier_(openings_, TrueEnds(std::move(conntrack), places),
+		  Roles(openings_, std::move(sockets), options.guess_ports), options.tunnel_mode, places),
       follows_into_tunnels_(options.tunnel_mode == TunnelMode::outer), progress_(progress)
 {
 	follow_mask();

@@ -13,6 +13,7 @@ import { integer, interfaceIndex, MAX_SLOTS } from './arguments.ts';
 import type { PacketSource } from './capabilities.ts';
 import { checkColumns, type FlowColumns } from './flow-columns.ts';
 import { listAll, unlessGone } from './list-interfaces.ts';
+import { listAllTunnels, type TunnelLister } from './list-tunnels.ts';
 import { nativeError, needCapabilities } from './native-error.ts';
 import { encodeOwnConnections } from './own-connections.ts';
 import { type InterfaceWatch, throttle } from './throttle.ts';
@@ -281,7 +282,7 @@ interface Addon {
     trueEnds: boolean;
   }): Promise<AddonTable>;
   listInterfaces(namespace?: NetworkNamespace): (NetworkInterface & { readonly lowerNamespace: number })[];
-  listTunnels(): ListedTunnels;
+  listTunnels: TunnelLister['listTunnels'];
   namespaceIds(others: readonly NetworkNamespace[], namespace?: NetworkNamespace): number[];
   readNetDev(namespace: NetworkNamespace): string;
   removeLeftFilters(): string[];
@@ -363,9 +364,12 @@ export function readNetDev(namespace: NetworkNamespace): string {
   return call(() => unlessGone('', () => addon().readNetDev(namespace)));
 }
 
-/** What carries packets within others in this process's network namespace. Throws kernel/call. */
-export function listTunnels(): ListedTunnels {
-  return call(() => addon().listTunnels());
+/**
+ * What carries packets within others in this process's network namespace, and in these. Throws kernel/call, and
+ * kernel/permission without CAP_SYS_ADMIN.
+ */
+export function listTunnels(namespaces: readonly NetworkNamespace[] = []): ListedTunnels {
+  return call(() => listAllTunnels(namespaces, addon()));
 }
 
 /**

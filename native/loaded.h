@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "device_places.h"
 #include "device_table.h"
 #include "flow_reader.h"
 #include "hooks.h"
@@ -42,6 +43,7 @@ class Loaded
 	BpfObject object;
 	std::unique_ptr<Progress> progress;		   // the same
 	std::unique_ptr<KeptConnections> kept_connections; // the same; of the JavaScript thread
+	const std::shared_ptr<DevicePlaces> places = std::make_shared<DevicePlaces>();
 	FlowReader reader;
 	DeviceTable devices;
 	std::unique_ptr<Hooks> hooks;

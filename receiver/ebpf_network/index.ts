@@ -6,7 +6,6 @@ import { flowAttributes } from '../../core/table/flow-columns.ts';
 import {
   type InterfaceWatch,
   type KernelTable,
-  type ListedTunnels,
   listInterfaces,
   listTunnels,
   type NetworkNamespace,
@@ -32,7 +31,6 @@ import { createTunnelFollower } from './tunnels.ts';
 /** What the receiver takes from the host; tests give their own. */
 export interface Kernel extends SpaceSource {
   openKernelTable: typeof openKernelTable;
-  listTunnels(): ListedTunnels;
   removeLeftFilters(): readonly string[];
   readInterfaceBytes(namespaces: readonly NetworkNamespace[]): Promise<InterfaceBytes>;
   /** The connections that this process opened. */
@@ -161,7 +159,7 @@ async function startCounting(
           receiver: id,
           rules,
           ...parts,
-          tunnels: createTunnelFollower({ table, listTunnels: source.listTunnels, logger }),
+          tunnels: createTunnelFollower({ table, listTunnels: spaces.listTunnels, logger }),
           listInterfaces: spaces.listInterfaces,
           ...(inherited === undefined ? {} : { inherited }),
         });

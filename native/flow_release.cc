@@ -129,7 +129,6 @@ std::vector<OverflowFlow> FlowReader::read_overflow(const Columns &columns, Wind
 		progress_->stage_overflow(Overflow::unused(*control_.operator->()));
 	forwarded_.take(flows);
 	forwarded_.begin(window, identifier_.tunnels(), identifier_.true_ends());
-	window.nat_look_ups += identifier_.true_ends().look_ups();
 	return flows;
 }
 

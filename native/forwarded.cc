@@ -40,7 +40,7 @@ void Forwarded::take(std::vector<OverflowFlow> &flows)
 
 void Forwarded::begin(Window &window, const Tunnels &tunnels, TrueEnds &true_ends)
 {
-	find_ends(true_ends);
+	find_ends(window, true_ends);
 	open_ = debts_;
 	for (const OverflowFlow &flow : seen_) {
 		window.add_sum({flow.key.iface, FLOW_EGRESS, LEFT_OUT_ELSEWHERE}, flow.amount);
@@ -55,7 +55,7 @@ void Forwarded::begin(Window &window, const Tunnels &tunnels, TrueEnds &true_end
 
 // Asks about those that are new, and again about those that nobody knew. Until they are known they are as they are
 // seen.
-void Forwarded::find_ends(TrueEnds &true_ends)
+void Forwarded::find_ends(Window &window, TrueEnds &true_ends)
 {
 	std::vector<NewFlow> asked;
 	for (const OverflowFlow &flow : seen_) {
@@ -70,6 +70,7 @@ void Forwarded::find_ends(TrueEnds &true_ends)
 	if (asked.empty())
 		return;
 	true_ends.find(asked);
+	window.nat_look_ups += true_ends.look_ups();
 	for (const NewFlow &flow : asked) {
 		Ends &ends = ends_.at(flow_of(flow.key));
 		ends.asked = flow.identity;

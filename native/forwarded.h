@@ -69,7 +69,7 @@ class Forwarded
 	{
 		return debt.windows >= windows_to_wait;
 	}
-	void find_ends(TrueEnds &true_ends);
+	void find_ends(Window &window, TrueEnds &true_ends);
 	void move_debt(const flow_key &from, const flow_key &to);
 
 	std::vector<OverflowFlow> seen_;

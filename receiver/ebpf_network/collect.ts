@@ -19,6 +19,7 @@ import type { Ledger } from './ledger.ts';
 import { createNatReporter } from './nat.ts';
 import { createTableReporter } from './table-report.ts';
 import { unlessAborted } from './unless-aborted.ts';
+import { createWindowClock } from './window-clock.ts';
 
 export interface CollectorOptions {
   /** Id of the receiver. */
@@ -75,6 +76,7 @@ export function createCollector(options: CollectorOptions): Collector {
   let endpointsMissing = false;
   /** The end of the last window that was handed over. */
   let windowStartNs = options.windowStartNs ?? clock.nowNs();
+  const windowClock = createWindowClock(clock, windowStartNs);
   /** Nobody needs the rows of the last collect any more, and the kernel has not been told. */
   let commitDue = false;
   /** What will become of them, while that is not known. */
@@ -123,9 +125,7 @@ export function createCollector(options: CollectorOptions): Collector {
       taken();
       return;
     }
-    // The wall clock may have been set back: windows still join and never end before they start.
-    const nowNs = clock.nowNs();
-    const window = { startNs: windowStartNs, endNs: nowNs > windowStartNs ? nowNs : windowStartNs + 1n };
+    const window = { startNs: windowStartNs, endNs: windowClock.end() };
     windowStartNs = window.endNs;
     if (rows === 0) {
       taken();

@@ -67,5 +67,6 @@ test('windows go on after one that is said to have ended later than now, as an a
 test('two windows at the same moment have some length', (t) => {
   const clock = createFakeClock();
   const windows = createWindowClock(clock, clock.nowNs());
-  t.true(windows.end() < windows.end());
+  const first = windows.end();
+  t.true(windows.end() > first);
 });

@@ -122,7 +122,7 @@ async function startCounting(
     const origin = await originOf(config, host);
     const protocols = countedProtocols(config);
     const names = new InterfaceNames(() => follower?.look([]));
-    const ledger = createLedger({ receiver: id, metrics, interfaceNames: names.current });
+    const ledger = createLedger({ receiver: id, metrics, interfaceNames: names.current, clock });
     const { readInterfaceBytes } = source;
     const coverage = createCoverage({ receiver: id, ledger, metrics, logger, readInterfaceBytes });
     const intervalMs = config.cache_active_timeout;

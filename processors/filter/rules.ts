@@ -34,7 +34,7 @@ export function globRule(key: string, kind: 'match' | 'not_match', glob: string)
   const writings = isOwnName ? Object.values(known?.values ?? {}) : [];
   const expression = globExpression(glob) ?? /^$/;
   const matches = (value: AttributeValue) =>
-    expression.test(String(value)) || writings.some((write) => expression.test(String(write(value))));
+    expression.test(String(value)) || writings.some(({ write }) => expression.test(String(write(value))));
   const ask = ({ value }: Row<TableFacts>) => {
     const found = value(attribute);
     if (kind === 'match') return matches(found ?? '') ? FALSE : TRUE;

@@ -105,10 +105,11 @@ export function createNaming({ store, looked }: NamingOptions): Naming {
     });
     let named = withEndpointAttribute(table, '{end}.name', names);
     for (const { attribute, key, read } of attributes) {
-      const column = endpoints.derive(key, (endpoint) => {
+      const derivation = (endpoint: number) => {
         const identity = identityNow(endpoints, endpoint, timeMs);
         return identity && read(identity);
-      });
+      };
+      const column = endpoints.derive(key, derivation, { untilGone: true });
       named = withEndpointAttribute(named, attribute, column);
     }
     return named;

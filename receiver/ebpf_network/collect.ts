@@ -108,6 +108,7 @@ export function createCollector(options: CollectorOptions): Collector {
   async function collect(): Promise<{ columns: FlowColumns; collected: Collected }> {
     if (endpoints.full || endpointsMissing) {
       table.newEndpointEpoch();
+      endpoints.retire();
       endpoints = new EndpointDimension(endpoints.epoch + 1);
     }
     const columns = flowColumns(table.rowBound() + SLACK_ROWS);

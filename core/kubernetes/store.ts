@@ -47,6 +47,8 @@ export interface KubernetesReader {
    * namespace and name.
    */
   serviceAt(address: string | Uint8Array, port: number, protocol: string, timeMs: number): ServiceName | undefined;
+  /** Another number whenever `serviceAt` may answer differently than before. */
+  readonly servicesVersion: number;
   /** Also within two minutes after it was deleted. */
   podByUid(uid: string): PodRecord | undefined;
   podByName(namespace: string, name: string): PodRecord | undefined;
@@ -94,6 +96,7 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
   const nodesByName = new Map<string, NodeRecord>();
   const namespacesByName = new Map<string, NamespaceRecord>();
   const counted = createCounters(metrics);
+  let servicesVersion = 0;
 
   /** A table whose changes are counted, told to readers, and handed on. */
   function table<R extends KubernetesRecord>(
@@ -109,6 +112,7 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
       changed(change, before, after, addresses) {
         counted.event(kind, change);
         for (const address of addresses) changes.address(address);
+        if (kind !== 'Pod' && kind !== 'Namespace') servicesVersion++;
         changed(before, after);
       },
     });
@@ -151,6 +155,7 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
     while (!signal.aborted) {
       await clock.sleep(SWEEP_MS, signal);
       for (const address of index.expire(nowMs())) changes.address(address);
+      servicesVersion++;
       servicePorts.expire(nowMs());
       for (const each of [pods, nodes, services, slices, namespaces]) each.expire(nowMs());
     }
@@ -172,6 +177,9 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
       if (key === undefined) return undefined;
       const records = index.at(key, timeMs).map(({ holder }) => holder.record);
       return servicePorts.dialled(records, port, protocol, timeMs);
+    },
+    get servicesVersion() {
+      return servicesVersion;
     },
     podByUid: (uid) => pods.get(uid),
     podByName(namespace, name) {

@@ -44,7 +44,7 @@ const dropFirst: Processor = {
       table,
       Uint32Array.from({ length: table.rows - 1 }, (_, row) => row + 1),
     ),
-    { kind: 'filtered', window: table.window, places: Uint32Array.of(table.places?.[0] ?? 0) },
+    { kind: 'filtered', reason: 'rule', places: Uint32Array.of(table.places?.[0] ?? 0) },
   ],
 };
 

@@ -3,7 +3,7 @@
  * back: the pipelines run as they are, with their own processors, and only exporters are left out.
  */
 
-import type { Consumer, FilteredRows, Processor } from '../component/define.ts';
+import type { Consumer, FromFlows, HeldRows, Processor } from '../component/define.ts';
 import type { ResolvedConfig } from '../config/types.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
@@ -64,13 +64,15 @@ export function followFlows(config: ResolvedConfig, selectors: readonly Selector
     }
     windows.set(table.window, ofWindow);
     for (const window of windows.keys()) if (windows.size > MAX_WINDOWS) windows.delete(window);
-    return { touched, made: new Map(), stages: new Map(), left: new Map() };
+    return { ...createPassage(), touched };
   }
 
-  const flowsIn = (pipeline: string, { window }: FlowTable | FilteredRows) => windows.get(window)?.get(pipeline);
+  const flowsIn = (pipeline: string, { window }: FlowTable) => windows.get(window)?.get(pipeline);
 
-  function step(at: Place, table: FlowTable, made: ReturnType<NonNullable<Processor['flows']>>): void {
+  /** What a processor made of a table; of rows that it holds back, what it makes of them later is followed as well. */
+  function step(at: Place, table: FlowTable, made: readonly FromFlows[]): readonly FromFlows[] {
     const { pipeline, id, explain } = at;
+    const flows = flowsIn(pipeline, table);
     const out = new Set<FollowedFlow>();
     const touch = (flow: FollowedFlow | undefined, change: (flow: FollowedFlow) => void) => {
       if (flow === undefined || out.has(flow)) return;
@@ -79,7 +81,6 @@ export function followFlows(config: ResolvedConfig, selectors: readonly Selector
       change(flow);
     };
     for (const one of made) {
-      const flows = one.kind === 'metric' ? undefined : flowsIn(pipeline, one);
       if (one.kind === 'metric') append(passage?.made, pipeline, one);
       else if (one.kind === 'filtered') {
         for (const place of one.places) {
@@ -87,22 +88,43 @@ export function followFlows(config: ResolvedConfig, selectors: readonly Selector
             flow.fate = { kind: 'dropped', processor: id, reason: explain?.reason?.(flow.table, flow.row) };
           });
         }
-      } else {
-        eachPlace(one, (place, row) =>
+      } else if (one.kind === 'held') {
+        eachPlace(one.table, (place) =>
           touch(flows?.get(place), (flow) => {
+            flow.fate = { kind: 'held', processor: id };
+          }),
+        );
+      } else {
+        const own = flowsIn(pipeline, one);
+        eachPlace(one, (place, row) =>
+          touch(own?.get(place), (flow) => {
             flow.fate = undefined;
             pass(flow, id, explain, one, row);
           }),
         );
       }
     }
-    const flows = flowsIn(pipeline, table);
     const waits = !at.leavesMetrics;
     eachPlace(table, (place) =>
       touch(flows?.get(place), (flow) => {
         if (waits) flow.fate = { kind: 'held', processor: id };
       }),
     );
+    return made.map((one) => (one.kind === 'held' ? { ...one, release: () => released(at, one) } : one));
+  }
+
+  /** Mostly between two calls of receivers: what the rest of the pipeline does with the rows is a passage of its own. */
+  function released(at: Place, { table, release }: HeldRows): readonly FromFlows[] {
+    if (passage === undefined) {
+      const own = createPassage();
+      passage = own;
+      // The pipeline runs on to its end before anything else does.
+      queueMicrotask(() => {
+        if (passage === own) passage = undefined;
+        finish(own);
+      });
+    }
+    return step(at, table, release());
   }
 
   function finish({ touched, made, stages, left }: Passage): void {
@@ -124,6 +146,7 @@ export function followFlows(config: ResolvedConfig, selectors: readonly Selector
     return {
       hasRoom: () => consumer.hasRoom(),
       waitForRoom: (signal) => consumer.waitForRoom(signal),
+      release: () => consumer.release(),
       consume(given, onSettled) {
         // A window of its own: by it the rows are found again, however long a processor holds them.
         const table = { ...given, window: { ...given.window } };
@@ -139,23 +162,23 @@ export function followFlows(config: ResolvedConfig, selectors: readonly Selector
   }
 
   function watched(at: Omit<Place, 'explain'>, processor: Processor): Processor {
-    const { flows, metrics, explain } = processor;
+    const { flows, metrics, explain, held } = processor;
     const place = { ...at, explain };
     return {
       ...(flows && {
         flows(table: FlowTable) {
-          const made = flows.call(processor, table);
-          step(place, table, made);
-          return made;
+          return step(place, table, flows.call(processor, table));
         },
       }),
       ...(metrics && {
         metrics(before: readonly MetricTable[]) {
           const after = metrics.call(processor, before);
-          append(passage?.stages, at.pipeline, { processor: at.id, explain, before, after });
+          // Points that it holds are those of later windows, too: it takes none out for good.
+          if (held === undefined) append(passage?.stages, at.pipeline, { processor: at.id, explain, before, after });
           return after;
         },
       }),
+      ...(held && { held }),
       start: async () => processor.start?.(),
       stop: async () => processor.stop?.(),
     };
@@ -195,6 +218,8 @@ interface Place {
   readonly leavesMetrics: boolean;
   readonly explain: Processor['explain'];
 }
+
+const createPassage = (): Passage => ({ touched: new Set(), made: new Map(), stages: new Map(), left: new Map() });
 
 const flowsOf = (ofWindow: OfWindow) => [...ofWindow.values()].flatMap((flows) => [...flows.values()]);
 

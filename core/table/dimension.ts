@@ -93,17 +93,30 @@ export class EndpointDimension {
   /**
    * The column under that key, computed for endpoints that are new or marked dirty since the last call. The codes of a
    * column given out before do not change: a table that holds it keeps the values of its own time. The key is a name for
-   * what is the same everywhere, and an object of its own for what depends on somebody's configuration.
+   * what is the same everywhere, and an object of its own for what depends on somebody's configuration. `exists` says
+   * whether what a value names exists now, and is asked for as long as a series with that value is kept.
    */
-  derive(key: string | object, value: Derivation): EndpointColumn {
+  derive(key: string | object, value: Derivation, exists?: (value: AttributeValue) => boolean): EndpointColumn {
     let column = this.#derived.get(key);
     if (column === undefined) {
-      column = { values: new ValueList(), dirty: new Set(), codes: new Uint32Array(INITIAL_ENDPOINTS), size: 0 };
+      column = { values: new ValueList(exists), dirty: new Set(), codes: new Uint32Array(INITIAL_ENDPOINTS), size: 0 };
       this.#derived.set(key, column);
     }
     this.#refresh(column, value);
     this.#extend(column, value);
     return { codes: column.codes.subarray(0, column.size), dictionary: column.values };
+  }
+
+  /**
+   * The column under that key as it was last derived, but for these endpoints, whose values are computed for this caller
+   * alone: what was true of them at another time. Codes are of the same dictionary.
+   */
+  derivedApart(key: string | object, endpoints: Iterable<number>, value: Derivation): EndpointColumn {
+    const column = this.#derived.get(key);
+    if (column === undefined) throw new Error('no column was derived under this key');
+    const codes = column.codes.slice(0, column.size);
+    for (const endpoint of endpoints) codes[endpoint] = column.values.code(value(endpoint));
+    return { codes, dictionary: column.values };
   }
 
   /** What is known about the endpoint has changed: every column is derived again for it. */

@@ -69,7 +69,7 @@ export function zoneOfOwnNode({ cloud, servers, clock, logger, addresses }: OwnN
       return own.has(String(endpoints.addresses.at(endpoint))) ? place : undefined;
     },
     explain: () => "the cloud's metadata, for an address of this node",
-    async start(changed) {
+    async start({ markDirty: changed }) {
       await askCloud();
       readAddresses(changed);
       refreshing = refresh(changed);

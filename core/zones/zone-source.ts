@@ -2,6 +2,7 @@
 
 import { ADDRESS_BYTES } from '../table/address.ts';
 import type { EndpointDimension } from '../table/dimension.ts';
+import type { LiveDimensions } from '../table/endpoint-columns.ts';
 import type { Prefix } from '../table/prefix.ts';
 import { createPrefixTable } from '../table/prefix-table.ts';
 import type { Place } from '../table/zones.ts';
@@ -11,8 +12,10 @@ export interface ZoneSource {
   placeOf(endpoints: EndpointDimension, endpoint: number): Place | undefined;
   /** For `weir explain`, of an endpoint whose place it knows: where it knows that from. */
   explain?(endpoints: EndpointDimension, endpoint: number): string;
-  /** Begins to learn; says from then on which addresses have another place than before. */
-  start?(changed: (address: string) => void): Promise<void>;
+  /** Begins to learn; marks endpoints dirty from then on that have another place than before. */
+  start?(dimensions: LiveDimensions): Promise<void>;
+  /** The same for what is only heard of when it is asked for: called before each table. */
+  look?(): void;
   /** Safe before start and when called twice. */
   stop?(): Promise<void>;
 }

@@ -103,7 +103,7 @@ function create(config: FilterConfig, host: Host): Processor {
       counters.flows(drops);
       if (drops.dropped.length === 0) return [table];
       const places = placesOf(table, drops.dropped);
-      return [selectRows(table, drops.kept), { kind: 'filtered', window: table.window, places }];
+      return [selectRows(table, drops.kept), { kind: 'filtered', reason: 'rule', places }];
     },
     metrics: (tables) =>
       tables.flatMap((table) => {

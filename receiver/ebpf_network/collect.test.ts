@@ -201,7 +201,7 @@ test('rows that every pipeline filtered are filtered by rule, and the ledger clo
   table.count({ src: 1, dst: 2, bytes: 100, packets: 3 });
   table.count({ src: 2, dst: 1, bytes: 20, packets: 2, direction: 'egress' });
   table.count({ src: 3, dst: 1, bytes: 7, packets: 1 });
-  consumer.filtered = Uint32Array.of(0, 1);
+  consumer.notTaken = { filtered: [{ reason: 'rule', places: Uint32Array.of(0, 1) }], held: undefined };
   await clock.advance(5000);
   assertLedgerCloses(t, registry.text());
   const figure = (name: string, direction: string) =>

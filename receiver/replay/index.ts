@@ -37,6 +37,7 @@ export function createReplay(config: ReplayConfig, host: Host, consumer: Consume
     async stop() {
       abort.abort();
       await playing;
+      consumer.release();
     },
     ended: () => playing,
   };
@@ -77,6 +78,8 @@ async function play(config: ReplayConfig, host: Host, consumer: Consumer, signal
     logger.error('The replay has ended: the recording cannot be read.', { path, error });
     return;
   }
+  // Nothing comes after it that rows could be held back for.
+  consumer.release();
   if (!signal.aborted) logger.info('The replay has ended.', { path, windows: counters.windows });
 }
 

@@ -27,6 +27,7 @@ export function startReplay(host: Host, config: ReplayConfig, onTable: (table: F
         room.wake = resolve;
         signal.addEventListener('abort', () => resolve(), { once: true });
       }),
+    release: () => undefined,
     consume(table) {
       room.left--;
       tables.push(table);

@@ -1,13 +1,11 @@
 /** `weir convert`: a configuration of Beyla or OBI as a collector.yaml, with a word on each option that is otherwise here. */
 
 import { stringify } from 'yaml';
-import type { Component } from '../core/component/define.ts';
 import { loadConfig } from '../core/config/load.ts';
 import { readTextFile } from '../core/config/sources.ts';
 import { WeirError } from '../core/errors.ts';
 import { type Converted, convertBeyla } from './beyla/convert.ts';
 import { lineOf } from './beyla/notes.ts';
-import type { Build } from './beyla/processors.ts';
 import { expandVariables, readBeyla } from './beyla/source.ts';
 import { build, type Call, type Command } from './command.ts';
 
@@ -36,7 +34,7 @@ The result is on standard output; what has no effect or another meaning is in it
     const problems: WeirError[] = [];
     const source = readBeyla(expanded, call.environment, problems);
     if (problems.length > 0) throw new AggregateError(problems);
-    const converted = convertBeyla(source, buildOf(call.components));
+    const converted = convertBeyla(source);
     const notes = [
       ...unset.map((name) => `${path} names the variable ${name}, which is not set: it is empty`),
       ...converted.notes.map(lineOf),
@@ -48,14 +46,6 @@ The result is on standard output; what has no effect or another meaning is in it
     loadText(text, call);
   },
 };
-
-function buildOf(components: readonly Component[]): Build {
-  const find = (type: string) => components.find((one) => one.type === type);
-  return {
-    has: (type) => find(type) !== undefined,
-    hasKey: (type, key) => Object.hasOwn(find(type)?.config ?? {}, key),
-  };
-}
 
 /** Throws what is wrong with the result: Beyla would have refused or passed over the same value. */
 function loadText(text: string, { components, environment }: Call): void {

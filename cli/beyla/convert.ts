@@ -4,7 +4,7 @@ import { suggestionFor } from '../../core/config/suggest.ts';
 import { type Block, exportersOf } from './exporters.ts';
 import { isSection, noEffect, sameInReceiver, siblingsOf } from './known.ts';
 import { createNotes, type Note, type Notes } from './notes.ts';
-import { type Build, processorsOf } from './processors.ts';
+import { processorsOf } from './processors.ts';
 import { type BeylaSource, type Found, isTrue, listOf, scalarOf, textOf } from './source.ts';
 
 export interface Converted {
@@ -12,15 +12,15 @@ export interface Converted {
   readonly notes: readonly Note[];
 }
 
-export function convertBeyla(source: BeylaSource, build: Build): Converted {
+export function convertBeyla(source: BeylaSource): Converted {
   const notes = createNotes();
-  const receiver = receiverOf(source, notes, build);
-  const processors = processorsOf(source, notes, build);
-  const { cumulative, windows, ttl } = exportersOf(source, notes, build.has);
+  const receiver = receiverOf(source, notes);
+  const processors = processorsOf(source, notes);
+  const { cumulative, windows, ttl } = exportersOf(source, notes);
   const names = Object.keys(processors);
   const toCumulative = [cumulative]
     .filter((some) => Object.keys(some).length > 0)
-    .flatMap(() => cumulativeOf(source, notes, build, ttl));
+    .flatMap(() => cumulativeOf(source, ttl));
   const pipelines: Record<string, Block> = {};
   const addPipeline = (id: string, exporters: readonly string[], more: readonly string[]) => {
     if (exporters.length > 0)
@@ -60,7 +60,7 @@ const otherMeanings: Readonly<Record<string, string>> = {
   deduper_fc_ttl: 'it decides nothing: counting once needs no cache that could forget',
 };
 
-function receiverOf(source: BeylaSource, notes: Notes, build: Build): Block {
+function receiverOf(source: BeylaSource, notes: Notes): Block {
   const block: Block = {};
   for (const key of sameInReceiver) {
     const found = source.find(`network.${key}`, variableOf(key));
@@ -83,10 +83,9 @@ function receiverOf(source: BeylaSource, notes: Notes, build: Build): Block {
   const backend = source.find('ebpf.traffic_control_backend', 'BPF_TC_BACKEND');
   if (backend !== undefined) block.traffic_control_backend = textOf(backend) === 'netlink' ? 'tc' : textOf(backend);
   const instance = source.find('attributes.instance_id');
-  if (instance !== undefined) {
-    if (build.hasKey('ebpf_network', 'instance_id')) block.instance_id = instance.value;
-    else notes.noEffect(instance, 'service.instance.id is made of the host and the receiver, and stays over restarts');
-  }
+  if (instance !== undefined) block.instance_id = instance.value;
+  const host = source.find('attributes.host_id.override', 'HOST_ID');
+  if (host !== undefined) block.resource_attributes = { 'host.id': textOf(host) };
   block.features = featuresOf(source, notes);
   if (speaksObi(source)) block.metric_names = 'obi';
   return block;
@@ -132,25 +131,16 @@ function featuresOf(source: BeylaSource, notes: Notes): readonly string[] {
 }
 
 /** Processors behind the selection, for who wants sums that grow. */
-function cumulativeOf(source: BeylaSource, notes: Notes, build: Build, ttl: unknown): [string, Block][] {
+function cumulativeOf(source: BeylaSource, ttl: unknown): [string, Block][] {
   const temporality = source.find('', 'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE');
-  const made: [string, Block][] = [];
-  if (textOf(temporality).toLowerCase() !== 'delta') {
-    made.push(['delta_to_cumulative', ttl === undefined ? {} : { max_stale: ttl }]);
-  }
+  if (textOf(temporality).toLowerCase() === 'delta') return [];
   const interval = source.find('otel_metrics_export.interval', 'METRICS_INTERVAL');
   const standard = source.find('', 'OTEL_METRIC_EXPORT_INTERVAL');
-  const found = interval ?? standard;
-  const value = interval === undefined ? `${textOf(standard)}ms` : interval.value;
-  if (build.has('interval')) {
-    made.push(['interval', found === undefined ? {} : { interval: value }]);
-  } else if (found !== undefined) {
-    notes.noEffect(
-      found,
-      'this build has no interval processor: points leave with each window, see cache_active_timeout',
-    );
-  }
-  return made;
+  const time = interval?.value ?? (standard === undefined ? undefined : `${textOf(standard)}ms`);
+  return [
+    ['delta_to_cumulative', ttl === undefined ? {} : { max_stale: ttl }],
+    ['interval', time === undefined ? {} : { interval: time }],
+  ];
 }
 
 function telemetryOf(source: BeylaSource): Block {

@@ -16,12 +16,12 @@ export interface Exporters {
 const grpcPort = /4317$/;
 const httpPort = /4318$/;
 
-export function exportersOf(source: BeylaSource, notes: Notes, has: (type: string) => boolean): Exporters {
+export function exportersOf(source: BeylaSource, notes: Notes): Exporters {
   const cumulative: Record<string, Block> = {};
   const windows: Record<string, Block> = {};
   Object.assign(cumulative, otlpExporter(source, notes), grafanaExporter(source, notes));
   const ttl = source.find('otel_metrics_export.ttl', 'METRICS_TTL');
-  Object.assign(windows, prometheusExporter(source, notes, has));
+  Object.assign(windows, prometheusExporter(source, notes));
   const print = source.find('network.print_flows', 'NETWORK_PRINT_FLOWS');
   if (isTrue(print)) {
     windows.debug = { verbosity: 'normal' };
@@ -101,15 +101,11 @@ function grafanaExporter(source: BeylaSource, notes: Notes): Record<string, Bloc
   return { 'otlp_http/grafana': { endpoint, headers: { authorization: `Basic \${env:${variable}:-}` } } };
 }
 
-function prometheusExporter(source: BeylaSource, notes: Notes, has: (type: string) => boolean): Record<string, Block> {
+function prometheusExporter(source: BeylaSource, notes: Notes): Record<string, Block> {
   const port = source.find('prometheus_export.port', 'PROMETHEUS_PORT');
   const path = source.find('prometheus_export.path', 'PROMETHEUS_PATH');
   const ttl = source.find('prometheus_export.ttl', 'PROMETHEUS_TTL');
   if (port === undefined || Number(scalarOf(port)) === 0) return {};
-  if (!has('prometheus')) {
-    notes.noEffect(port, 'this build has no prometheus exporter');
-    return {};
-  }
   if (path !== undefined && textOf(path) !== '/metrics') notes.noEffect(path, 'the path is /metrics');
   const block = { endpoint: `0.0.0.0:${textOf(port)}`, ...(ttl === undefined ? {} : { metric_expiration: ttl.value }) };
   return { prometheus: block };

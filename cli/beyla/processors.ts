@@ -4,15 +4,9 @@ import type { Block } from './exporters.ts';
 import type { Notes } from './notes.ts';
 import { type BeylaSource, type Found, isTrue, listOf, scalarOf, textOf } from './source.ts';
 
-/** What this build has: `receiver ebpf_network`, and which keys. */
-export interface Build {
-  has(type: string): boolean;
-  hasKey(type: string, key: string): boolean;
-}
-
-export function processorsOf(source: BeylaSource, notes: Notes, build: Build): Readonly<Record<string, Block>> {
+export function processorsOf(source: BeylaSource, notes: Notes): Readonly<Record<string, Block>> {
   const processors: Record<string, Block> = {};
-  const kubernetes = kubernetesOf(source, notes, build);
+  const kubernetes = kubernetesOf(source, notes);
   if (kubernetes !== undefined) processors.k8s_attributes = kubernetes;
   const cidrs = source.find('network.cidrs', 'NETWORK_CIDRS');
   if (cidrs !== undefined) processors.cidr = { cidrs: Array.isArray(cidrs.value) ? cidrs.value : listOf(cidrs) };
@@ -32,7 +26,7 @@ export function processorsOf(source: BeylaSource, notes: Notes, build: Build): R
 }
 
 /** Undefined: no names of Kubernetes are wished for. */
-function kubernetesOf(source: BeylaSource, notes: Notes, build: Build): Block | undefined {
+function kubernetesOf(source: BeylaSource, notes: Notes): Block | undefined {
   const at = (key: string, ...variables: readonly string[]) =>
     source.find(`attributes.kubernetes.${key}`, ...variables);
   const enable = at('enable', 'KUBE_METADATA_ENABLE');
@@ -50,6 +44,7 @@ function kubernetesOf(source: BeylaSource, notes: Notes, build: Build): Block | 
   set(flow, 'drop_external', drop, isTrue(drop));
   const local = at('meta_restrict_local_node', 'KUBE_META_RESTRICT_LOCAL_NODE');
   set(flow, 'meta_restrict_local_node', local, isTrue(local));
+  if (isTrue(local)) notes.otherMeaning(local!, 'the agent must be told its node by the variable NODE_NAME');
   const disabled = at('disable_informers', 'KUBE_DISABLE_INFORMERS');
   set(
     flow,
@@ -59,10 +54,6 @@ function kubernetesOf(source: BeylaSource, notes: Notes, build: Build): Block | 
   );
   if (enable !== undefined && !isTrue(enable) && textOf(enable).toLowerCase() !== 'autodetect') return undefined;
   const option = { place: enable?.place ?? '', option: 'attributes.kubernetes' };
-  if (!build.has('k8s_attributes')) {
-    notes.noEffect(option, 'this build has no k8s_attributes processor');
-    return undefined;
-  }
   if (enable === undefined) {
     notes.remark(
       'attributes.kubernetes.enable',

@@ -1,10 +1,11 @@
 /** Names both ends of flows from Kubernetes: pod, owner, node, and the Service that was dialled. */
 
-import { defineProcessor, type Host, type Processor } from '../../core/component/define.ts';
+import { defineProcessor, type Explanation, type Host, type Processor } from '../../core/component/define.ts';
 import { createClusterRanges } from '../../core/kubernetes/cluster-ranges.ts';
 import { type SharedStores, sharedStores } from '../../core/kubernetes/shared-stores.ts';
 import type { KubernetesReader } from '../../core/kubernetes/store.ts';
 import { createDialled, dialledAttributes } from '../../core/table/dialled.ts';
+import { endpointOfAttribute } from '../../core/table/endpoint-columns.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import { metadataServers } from '../../core/zones/metadata.ts';
 import { addressesOfThisHost } from '../../core/zones/own-node.ts';
@@ -52,6 +53,7 @@ export function createK8sAttributes(
   let running: Running | undefined;
   return {
     flows: (table) => running?.flows(table) ?? [table],
+    explain: { source: (table, row, attribute) => running?.source(table, row, attribute) },
     async start() {
       const store = await lease.start();
       if (store === undefined) {
@@ -72,6 +74,7 @@ export function createK8sAttributes(
 
 interface Running {
   readonly flows: NonNullable<Processor['flows']>;
+  readonly source: NonNullable<Explanation['source']>;
   stop(): Promise<void>;
 }
 
@@ -143,6 +146,15 @@ async function startNaming(
       if (sorted.held === undefined) return sorted.made;
       if (!holding.hasRoomFor(sorted.held.length)) return sorting.sort(named, false).made;
       return [...sorted.made, holding.hold(table, sorted.held)];
+    },
+    source(table, row, attribute) {
+      if ((dialledAttributes as readonly string[]).includes(attribute)) return 'the Service that was dialled';
+      const endpoint = endpointOfAttribute(table, row, attribute);
+      const { endpoints } = table.ends;
+      const identity = endpoint === undefined ? undefined : naming.identityAt(endpoints, endpoint, timeOf(table));
+      if (identity === undefined) return undefined;
+      const { kind, namespace, name } = identity;
+      return `${kind} ${namespace === '' ? name : `${namespace}/${name}`}, which had ${endpoints.addresses.at(endpoint!)}`;
     },
     async stop() {
       holding.stop();

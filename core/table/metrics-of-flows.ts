@@ -3,7 +3,7 @@
  * exact: what the rows hold is what the points hold.
  */
 
-import { attributes, columnOf } from './attributes.ts';
+import { attributeOf, attributes, columnOf } from './attributes.ts';
 import type { AttributeColumn } from './dictionary.ts';
 import type { FlowTable, NamingPreset } from './flow-table.ts';
 import { groupBy } from './group-by.ts';
@@ -34,12 +34,10 @@ interface NamedColumn {
   readonly column: AttributeColumn;
 }
 
-const catalogue = new Map(attributes.map((attribute) => [attribute.name, attribute]));
-
 function namedColumns(table: FlowTable, selected: readonly string[], preset: NamingPreset): readonly NamedColumn[] {
   const named: NamedColumn[] = [];
   for (const attribute of selected) {
-    const name = catalogue.get(attribute)?.names[preset];
+    const name = attributeOf(attribute)?.names[preset];
     const column = columnOf(table, attribute);
     if (name && column) named.push({ name, column });
   }

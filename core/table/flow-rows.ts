@@ -4,7 +4,7 @@
  */
 
 import { addressText, parseAddress } from './address.ts';
-import { attributes } from './attributes.ts';
+import { attributeOf } from './attributes.ts';
 import { ABSENT, type AttributeColumn, type AttributeValue, type Dictionary, numbers } from './dictionary.ts';
 import { EndpointDimension } from './dimension.ts';
 import { withEndpointAttribute } from './endpoint-columns.ts';
@@ -64,7 +64,6 @@ interface Epoch {
   readonly namesKey: object;
 }
 
-const catalogue = new Map(attributes.map((attribute) => [attribute.name, attribute]));
 /** Told by the endpoints, whatever a row says. */
 const ofEnds: ReadonlySet<string> = new Set(['src.address', 'dst.address', 'network.type']);
 
@@ -92,7 +91,7 @@ function beginRows(epoch: Epoch): FlowRows {
   let rows = 0;
 
   const set = (name: string, value: AttributeValue) => {
-    const attribute = catalogue.get(name);
+    const attribute = attributeOf(name);
     if (attribute === undefined || ofEnds.has(name)) return;
     const own = attribute.olderNameOf ?? name;
     const code = coderOf(epoch, own, attribute.type).code(value);

@@ -11,6 +11,7 @@ import { metadataServers } from '../../core/zones/metadata.ts';
 import { addressesOfThisHost } from '../../core/zones/own-node.ts';
 import { createOwnPlace } from './cluster.ts';
 import { elsewhere, type K8sAttributesConfig, problemsOf, schema } from './config.ts';
+import { createExtractions, extractedAttributes } from './extraction.ts';
 import { createHolding } from './holding.ts';
 import { createNaming, namedAttributes, timeOf } from './naming.ts';
 import { createPresence, type Surroundings } from './presence.ts';
@@ -27,6 +28,7 @@ export default defineProcessor<K8sAttributesConfig>({
   description: 'Names both ends of flows from Kubernetes.',
   needs: ['src.address', 'dst.address'],
   adds: [...namedAttributes, ...dialledAttributes, 'k8s.cluster.name'],
+  attributes: extractedAttributes,
   consumes: 'flows',
   produces: 'same',
   config: schema,
@@ -107,6 +109,7 @@ async function startNaming(
   const dialled = createDialledServices(store);
   const naming = createNaming({
     store,
+    more: createExtractions(config, store, host.logger),
     looked(dimension, endpoint, identity) {
       if (identity !== undefined) holding.known(dimension, endpoint);
       // Where pods may not be read, waiting is in vain.

@@ -103,7 +103,9 @@ export class StreamSet implements PlaceHolder {
 
   /** How many series have a place. */
   get live(): number {
-    return this.#all.reduce((sum, { live }) => sum + live, 0);
+    let live = this.#current.live;
+    for (const { sums } of this.#earlier) live += sums.live;
+    return live;
   }
 
   /** Of the current index first, then of those that it replaced. */

@@ -66,7 +66,7 @@ function attribute({ beyla, obi, otel, ...entry }: Entry): Attribute {
 }
 
 /** An attribute of each end: `{end}` stands for src and dst (source and destination in the draft convention). */
-function pair(entry: Entry & { readonly otel: string | null }): readonly [Attribute, Attribute] {
+export function pair(entry: Entry & { readonly otel: string | null }): readonly [Attribute, Attribute] {
   const ofEnd = (end: string, draftEnd: string, word: string) =>
     attribute({
       level: 'endpoint',
@@ -91,7 +91,7 @@ const lowerCaseProtocol: Writing = {
 };
 
 /** In the order in which they leave. */
-export const attributes: readonly Attribute[] = [
+const catalogue: Attribute[] = [
   ...pair({
     name: '{end}.address',
     otel: '{end}.address',
@@ -323,17 +323,41 @@ export const attributes: readonly Attribute[] = [
   }),
 ];
 
-const byName = new Map(attributes.map((attribute) => [attribute.name, attribute]));
-const olderNames = new Map(attributes.map(({ name, olderNameOf }) => [name, olderNameOf]));
+/** All of them; those that a configuration brings come last. */
+export const attributes: readonly Attribute[] = catalogue;
 
 const presets = ['beyla', 'obi', 'otel'] as const;
+const byName = new Map<string, Attribute>();
 const bySpelling = new Map<string, Attribute>();
-for (const preset of presets) {
-  for (const attribute of attributes) {
-    const spelling = attribute.names[preset]?.replaceAll('.', '_');
-    if (spelling !== undefined && !bySpelling.has(spelling)) bySpelling.set(spelling, attribute);
+
+function index(added: readonly Attribute[]): void {
+  for (const attribute of added) byName.set(attribute.name, attribute);
+  for (const preset of presets) {
+    for (const attribute of added) {
+      const spelling = attribute.names[preset]?.replaceAll('.', '_');
+      if (spelling !== undefined && !bySpelling.has(spelling)) bySpelling.set(spelling, attribute);
+    }
   }
 }
+index(catalogue);
+
+/**
+ * Attributes that a configuration or the data brings, such as labels: from now on they can be selected like others. What
+ * has a name already stays as it is.
+ */
+export function addAttributes(more: readonly Attribute[]): void {
+  const added = more.filter(({ name }) => !byName.has(name));
+  catalogue.push(...added);
+  index(added);
+}
+
+const ownNames: ReadonlySet<string> = new Set(catalogue.map(({ name }) => name));
+
+/** True for the names that this build has, whatever was added. */
+export const isOwnAttribute = (name: string): boolean => ownNames.has(name);
+
+/** The attribute of that very name inside. */
+export const attributeOf = (name: string): Attribute | undefined => byName.get(name);
 
 /** The attribute of that name in any preset's spelling, with dots or underscores; where two have it, the first preset's. */
 export function attributeNamed(name: string): Attribute | undefined {
@@ -360,7 +384,7 @@ export function namesOf(name: string): readonly string[] {
 
 /** The column that has an attribute's values; undefined when nothing fills it. */
 export function columnOf(table: FlowTable, attribute: string): AttributeColumn | undefined {
-  return table.columns.get(olderNames.get(attribute) ?? attribute);
+  return table.columns.get(byName.get(attribute)?.olderNameOf ?? attribute);
 }
 
 /** What a table says about its pipeline. */

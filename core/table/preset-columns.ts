@@ -3,7 +3,7 @@
  * name for some of the values only.
  */
 
-import { type Attribute, attributes, columnOf, type Writing } from './attributes.ts';
+import { type Attribute, attributeOf, columnOf, type Writing } from './attributes.ts';
 import { ABSENT, type AttributeColumn, type AttributeValue, type Dictionary, lazyColumn } from './dictionary.ts';
 import type { FlowTable, NamingPreset } from './flow-table.ts';
 
@@ -12,8 +12,6 @@ export interface NamedColumn {
   readonly column: AttributeColumn;
 }
 
-const catalogue = new Map(attributes.map((attribute) => [attribute.name, attribute]));
-
 /** The attributes that the table has and the preset has a name for, in the order given. */
 export function namedColumns(
   table: FlowTable,
@@ -21,7 +19,7 @@ export function namedColumns(
   preset: NamingPreset,
 ): readonly NamedColumn[] {
   return selected.flatMap((attribute) => {
-    const entry = catalogue.get(attribute);
+    const entry = attributeOf(attribute);
     const name = entry?.names[preset];
     const column = columnOf(table, attribute);
     return entry && name && column ? [{ name, column: columnUnder(table, entry, column, preset) }] : [];

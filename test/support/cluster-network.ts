@@ -18,10 +18,11 @@ export interface ClusterNode {
   readonly podCidrs: readonly string[];
   /** A new pod behind this node; the node's end of its wire. */
   addPod(): ClusterPod;
-  /** Replaces the node's rules: what is dialled goes to the server, as kube-proxy writes it. */
-  translate(dialled: Dialled, transport: 'tcp' | 'udp', server: Dialled): void;
-  /** Whatever a pod sends beyond the cluster shows the node's address. */
-  masquerade(): void;
+  /**
+   * Replaces the node's rules: what is dialled goes to the server, as kube-proxy writes it, and shows the node's address
+   * there with `masqueraded`.
+   */
+  translate(dialled: Dialled, transport: 'tcp' | 'udp', server: Dialled, masqueraded?: boolean): void;
 }
 
 export interface ClusterPod extends VethEnd {
@@ -83,8 +84,9 @@ function joinNode(router: NetworkNamespace, number: number): ClusterNode {
       }
       return { ...inside, ips: [ofPod.ipv4, ofPod.ipv6], atNode };
     },
-    translate(dialled, transport, server) {
+    translate(dialled, transport, server, masqueraded = false) {
       const to = `ip daddr ${dialled.address} ${transport} dport ${dialled.port} dnat to ${server.address}:${server.port};`;
+      const from = masqueraded ? 'ct status dnat masquerade;' : '';
       namespace.run(
         NFT,
         `table ip services {}
@@ -92,18 +94,7 @@ function joinNode(router: NetworkNamespace, number: number): ClusterNode {
         table ip services {
           chain incoming { type nat hook prerouting priority -100; ${to} }
           chain local { type nat hook output priority -100; ${to} }
-        }`,
-      );
-    },
-    masquerade() {
-      const cluster = '{ 10.244.0.0/16, 192.168.0.0/16 }';
-      namespace.run(
-        NFT,
-        `table ip masquerading {
-          chain leaving {
-            type nat hook postrouting priority 100;
-            ip saddr ${podCidrs[0]} ip daddr != ${cluster} oifname ${uplink.name} masquerade;
-          }
+          chain leaving { type nat hook postrouting priority 100; ${from} }
         }`,
       );
     },

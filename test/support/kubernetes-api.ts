@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Certificate } from './certificate.ts';
 import type { KubernetesObject } from './kubernetes-objects.ts';
 
@@ -81,9 +82,15 @@ export const failWith =
 export const reset: Fault = (response) => {
   response.writeHead(200, { 'content-type': 'application/json' });
   response.write('{"kind":"PodList","metadata":{"resourceVersion":"1"},"items":[{"metadata":', () =>
-    response.socket?.resetAndDestroy(),
+    breakOff(response),
   );
 };
+
+/** By a reset, where the socket has one. */
+function breakOff({ socket }: ServerResponse): void {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket?.resetAndDestroy();
+}
 
 /** No fault: for the requests before one. */
 export const pass: Fault = () => false;
@@ -222,8 +229,7 @@ export async function openKubernetesApi(certificate?: Certificate, socketPath?: 
       watches.clear();
       for (const { response } of ended) {
         if (how === 'ended') response.end();
-        else if (certificate === undefined) response.socket?.resetAndDestroy();
-        else response.socket?.destroy();
+        else breakOff(response);
       }
     },
     tokens: undefined,

@@ -5,7 +5,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import type { Agent } from '../e2e/agent.ts';
-import { at, closes, scrape } from '../e2e/ledger-figures.ts';
+import { at, closes, type Figures, scrape } from '../e2e/ledger-figures.ts';
 import type { ClusterPod } from './cluster-network.ts';
 import { podStatus, service, slice } from './kubernetes-objects.ts';
 import { arrivesAs, nodeNamed, podNamed, UNNAMED } from './named-flows.ts';
@@ -25,6 +25,8 @@ const SERVICE: Dialled = { address: '10.96.0.10', port: 80 };
 const BALANCER: Dialled = { address: '203.0.113.5', port: 80 };
 const NODE_PORT = 30_080;
 const APPEARS_AFTER_MS = 2000;
+/** The default of late_enrichment. */
+const HELD_BACK_MS = 10_000;
 const families: readonly Family[] = ['ipv4', 'ipv6'];
 
 interface Ends {
@@ -182,9 +184,14 @@ export function testNamedFlows<A extends ClusterApi>(openApi: OpenApi<A>): void 
     const sent: Exchange[] = [];
     while (performance.now() - startMs < APPEARS_AFTER_MS) sent.push(await send({ client: late, server: data }));
     const wireBytes = sent.reduce((sum, { request }) => sum + request.wireBytes, 0);
-    const meanwhile = await scrape(first!.namespace);
+    const heldBytes = (figures: Figures) => at(figures, 'in_table_bytes', `${late.atNode.name} ingress`);
+    let meanwhile = await scrape(first!.namespace);
+    // The last of it may not have been read yet.
+    while (heldBytes(meanwhile) < wireBytes && performance.now() - startMs < HELD_BACK_MS) {
+      meanwhile = await scrape(first!.namespace);
+    }
+    t.true(heldBytes(meanwhile) >= wireBytes, 'held back until it is known');
     closes(t, meanwhile);
-    t.true(at(meanwhile, 'in_table_bytes', `${late.atNode.name} ingress`) >= wireBytes, 'held back until it is known');
     await cluster.create(podOn(first!, late, { name: 'late' }));
     for (const exchange of sent) {
       const [src, dst] = [podNamed(first!, 'late'), DATA()];

@@ -39,6 +39,14 @@ interface Flow {
   readonly srcPort: number;
   readonly dstPort: number;
   readonly amount: WireAmount;
+  /** Of the end that another node stands for, that node: where it was not the one that reports. */
+  readonly shownDst?: Place;
+}
+
+interface RunOptions {
+  /** What the pod of the agent on a node is told besides. */
+  readonly environment?: (node: ClusterNode) => Readonly<Record<string, string>>;
+  readonly send?: () => Promise<readonly Flow[]>;
 }
 
 type Observer = 'source' | 'destination' | 'both';
@@ -64,9 +72,10 @@ export function testObservers<A extends ClusterApi>(openApi: OpenApi<A>, rules: 
   const pod = (index: number): Place => ({ end: pods[index]!, node: nodeOfPod(index) });
   const host = (index: number): Place => ({ end: cluster.nodes[index]!.uplink, node: cluster.nodes[index] });
 
+  const outside = (): Place => ({ end: cluster.outside, node: undefined });
+
   /** Of every kind of two ends, one of which at least is behind an agent, a pair for each way between the nodes. */
   const pairs = (): readonly (readonly [Place, Place])[] => {
-    const outside: Place = { end: cluster.outside, node: undefined };
     return [
       [pod(0), pod(1)],
       [pod(0), pod(2)],
@@ -79,10 +88,10 @@ export function testObservers<A extends ClusterApi>(openApi: OpenApi<A>, rules: 
       [host(0), host(1)],
       [pod(1), host(2)],
       [host(2), host(1)],
-      [pod(1), outside],
-      [outside, pod(3)],
-      [host(1), outside],
-      [outside, host(0)],
+      [pod(1), outside()],
+      [outside(), pod(3)],
+      [host(1), outside()],
+      [outside(), host(0)],
     ];
   };
 
@@ -116,27 +125,44 @@ export function testObservers<A extends ClusterApi>(openApi: OpenApi<A>, rules: 
     ];
   }
 
+  /** From the outside to a port of the first node, which turns to a pod behind the second as itself. */
+  async function dialNodePort(): Promise<readonly Flow[]> {
+    const [src, dst] = [outside(), pod(2)];
+    const dialled = { address: host(0).end.ipv4, port: 30_080 };
+    const dial = (port: number) => {
+      cluster.nodes[0]!.translate(dialled, 'tcp', { address: dst.end.ipv4, port }, true);
+      return dialled;
+    };
+    const ends = { client: src.end, server: dst.end, family: 'ipv4' } as const;
+    const { clientPort, serverPort, request, response } = await tcpTransfer({ ...ends, dial, bytes: 100_000 });
+    const ports = { srcPort: clientPort, dstPort: serverPort };
+    const back = { srcPort: serverPort, dstPort: clientPort };
+    return [
+      { src, dst, family: 'ipv4', ...ports, amount: request },
+      // The node of the pod, which reports it, cannot know for whom the other node asks.
+      { src: dst, dst: src, family: 'ipv4', ...back, amount: response, shownDst: host(0) },
+    ];
+  }
+
   /** The nodes whose agent sees a flow; the first is that of its source, if it has one. */
   const seenBy = ({ src, dst }: Flow) => agentNodes().filter((node) => node === src.node || node === dst.node);
 
   const timesReported = (flow: Flow, observer: Observer) => (observer === 'both' ? seenBy(flow).length : 1);
 
-  async function run(
-    t: ExecutionContext,
-    observer: Observer,
-    attributes: string,
-    environment: (node: ClusterNode) => Readonly<Record<string, string>> = () => ({}),
-  ) {
+  const sendEverything = async () => [...(await sendAll()), ...(await dialService())];
+
+  async function run(t: ExecutionContext, observer: Observer, attributes: string, options: RunOptions = {}) {
+    const { environment = () => ({}), send = sendEverything } = options;
     const before = cluster.sink.points().length;
     const agents = [];
     for (const node of agentNodes()) {
       agents.push(await cluster.startAgent(node, { attributes }, { environment: environment(node) }));
     }
-    const flows = [...(await sendAll()), ...(await dialService())];
+    const flows = await send();
     const expected = new Map<string, number>();
     for (const flow of flows) {
-      const { src, dst, family, srcPort, dstPort, amount } = flow;
-      const key = `${src.end[family]} ${srcPort} ${dst.end[family]} ${dstPort}`;
+      const { src, dst, family, srcPort, dstPort, amount, shownDst = dst } = flow;
+      const key = `${src.end[family]} ${srcPort} ${shownDst.end[family]} ${dstPort}`;
       expected.set(key, amount.wireBytes * timesReported(flow, observer));
     }
     const ledgers = new Map<ClusterNode, Figures>();
@@ -193,7 +219,12 @@ export function testObservers<A extends ClusterApi>(openApi: OpenApi<A>, rules: 
       const options = { name: `weir-${node.name}`, hostNetwork: true, owner: AGENT };
       await cluster.create(podOn(node, { ...uplink, ips, atNode: uplink }, options));
     }
-    await run(t, 'source', '', (node) => ({ POD_NAME: `weir-${node.name}`, POD_NAMESPACE: 'default' }));
+    const environment = (node: ClusterNode) => ({ POD_NAME: `weir-${node.name}`, POD_NAMESPACE: 'default' });
+    await run(t, 'source', '', { environment });
+  });
+
+  test.serial('what comes to a port of a node and goes on to another as its own is reported once', async (t) => {
+    await run(t, 'source', `flow: {observer: source, ${NAMED_NODES}}`, { send: dialNodePort });
   });
 
   if (rules === 'default') return;

@@ -55,9 +55,9 @@ test('a component with an empty block has every default', async (t) => {
     '--config',
     `yaml:
 receivers: {ebpf_network: }
-processors: {cidr: , zone: , reverse_dns: , filter: , attribute_select: , delta_to_cumulative: }
+processors: {cidr: , zone: , reverse_dns: , filter: , attribute_select: , delta_to_cumulative: , interval: }
 exporters: {debug: , otlp_grpc: {endpoint: 'localhost:4317'}, otlp_http: {endpoint: 'http://localhost:4318'}}
-${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, delta_to_cumulative', 'debug, otlp_grpc, otlp_http')}`,
+${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, delta_to_cumulative, interval', 'debug, otlp_grpc, otlp_http')}`,
   );
   t.is(code, 0);
   const { receivers, processors, exporters } = parse(output);
@@ -87,6 +87,8 @@ ${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, d
     agent_ip_type: 'any',
     metric_names: 'beyla',
     features: ['network', 'network_flow_packets', 'network_inter_zone'],
+    instance_id: { dns: true, override_hostname: '' },
+    resource_attributes: {},
   });
   t.deepEqual(processors, {
     cidr: { cidrs: [] },
@@ -115,6 +117,7 @@ ${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, d
     },
     attribute_select: { select: {}, allowed_attributes: [], strict: true, features: [], metric_names: '' },
     delta_to_cumulative: { max_stale: '5m', max_streams: 100_000 },
+    interval: { interval: '1m', pass_through: { gauge: false, summary: false } },
   });
   t.deepEqual(exporters, {
     debug: { verbosity: 'basic' },

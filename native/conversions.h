@@ -69,8 +69,10 @@ inline Columns columns_of(const Napi::Object &columns)
 	    .nat_row = elements_of<uint32_t>(columns, "natRow"),
 	    .nat_src = elements_of<uint32_t>(columns, "natSrc"),
 	    .nat_dst = elements_of<uint32_t>(columns, "natDst"),
+	    .nat_dialled = elements_of<uint32_t>(columns, "natDialled"),
 	    .nat_src_port = elements_of<uint16_t>(columns, "natSrcPort"),
 	    .nat_dst_port = elements_of<uint16_t>(columns, "natDstPort"),
+	    .nat_dialled_port = elements_of<uint16_t>(columns, "natDialledPort"),
 	};
 }
 

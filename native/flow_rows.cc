@@ -79,6 +79,8 @@ FlowReader::Codes FlowReader::codes_of(const flow_key &key, Translation *transla
 		return {.src = interner_.code(key.src), .dst = interner_.code(key.dst)};
 	translation->wire_src = interner_.code(key.src);
 	translation->wire_dst = interner_.code(key.dst);
+	if (translation->dialled_differs)
+		translation->dialled_code = interner_.code(translation->dialled);
 	return {.src = interner_.code(translation->ends.src), .dst = interner_.code(translation->ends.dst)};
 }
 

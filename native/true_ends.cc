@@ -2,6 +2,7 @@
 #include "true_ends.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <netinet/in.h>
@@ -173,6 +174,21 @@ void TrueEnds::note(NewFlow &flow, uint32_t index, const Connection &connection)
 	flow.dialled = connection.original;
 }
 
+// What packets show says it in requests that were counted before the translation, and nowhere else.
+void TrueEnds::note_dialled(NewFlow &flow)
+{
+	if (!flow.dialled)
+		return;
+	Translation &translation = *flow.translation;
+	const flow_key &ends = translation.ends;
+	const bool from_client = flow.told == INITIATOR_SOURCE;
+	translation.dialled_differs =
+	    !same_end(flow.dialled->dst, flow.dialled->dst_port, from_client ? ends.dst : ends.src,
+		      from_client ? ends.dst_port : ends.src_port);
+	std::memcpy(translation.dialled, flow.dialled->dst, sizeof(translation.dialled));
+	translation.dialled_port = flow.dialled->dst_port;
+}
+
 void TrueEnds::settle(std::vector<NewFlow> &flows)
 {
 	for (size_t index = 0; index < flows.size(); index++) {
@@ -185,11 +201,12 @@ void TrueEnds::settle(std::vector<NewFlow> &flows)
 			    !same_end(ends.src, ends.src_port, flow.key.src, flow.key.src_port);
 			flow.translation->dst_differs =
 			    !same_end(ends.dst, ends.dst_port, flow.key.dst, flow.key.dst_port);
-			if (flow.translation->src_differs || flow.translation->dst_differs)
-				look_ups_.translated++;
-			else
+			const bool translated = flow.translation->src_differs || flow.translation->dst_differs;
+			look_ups_.translated += translated;
+			look_ups_.untranslated += !translated;
+			note_dialled(flow);
+			if (!translated && !flow.translation->dialled_differs)
 				flow.translation.reset();
-			look_ups_.untranslated += flow.translation == nullptr;
 		} else {
 			flow.translation.reset();
 			ask_again = finding == Finding::missing || finding == Finding::failed;

@@ -50,6 +50,7 @@ class TrueEnds
 	void list_queries(std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked, uint8_t family,
 			  uint8_t protocol);
 	void note(NewFlow &flow, uint32_t index, const Connection &connection);
+	static void note_dialled(NewFlow &flow);
 	void settle(std::vector<NewFlow> &flows);
 
 	std::shared_ptr<Conntrack> conntrack_;

@@ -18,6 +18,8 @@ export type Stability = 'development' | 'alpha' | 'beta' | 'stable';
 export interface Host {
   /** `type` or `type/name` as the configuration has it, after aliases. */
   readonly id: string;
+  /** Of a processor: the pipeline that this instance stands in. */
+  readonly pipeline?: string;
   readonly logger: Logger;
   readonly metrics: MetricRegistry;
   readonly clock: Clock;
@@ -86,6 +88,8 @@ export interface EndOfHeld {
 export interface Receiver extends Lifecycle {
   /** Everything behind has stopped, so that every table is settled. Safe before start and when called twice. */
   finish?(): Promise<void>;
+  /** Resolves when it will hand over nothing more by itself, as a recording that is played to its end. Absent: never. */
+  ended?(): Promise<void>;
 }
 
 /** Why a processor leaves rows out, as the ledger names it: by a rule of the user, or because another agent has them. */
@@ -96,6 +100,32 @@ export interface FilteredRows {
   readonly kind: 'filtered';
   readonly reason: FilterReason;
   readonly places: Uint32Array;
+}
+
+/**
+ * Points that a processor keeps of the tables that it was given, to let them go by its own clock. The pipeline asks for
+ * them when they are due and an exporter has room, and sends them on through the processors behind this one.
+ */
+export interface HeldPoints {
+  /** Monotonic milliseconds at which `release` is wanted; undefined: it holds nothing. Asked after every table. */
+  dueMs(): number | undefined;
+  /**
+   * Gives away what is due at this time and forgets it; with Infinity, when everything ends, all that it holds. After
+   * the call nothing is due at that time any more.
+   */
+  release(nowMs: number): readonly MetricTable[];
+}
+
+/**
+ * For `weir explain`: what a processor knows about a row beyond what its tables show. Asked right after it had the table,
+ * about that table; undefined where it has nothing to add. Which values it changed and which rows it left out is seen
+ * without asking.
+ */
+export interface Explanation {
+  /** Where a value that it gave comes from, such as `range 10.0.0.0/8 (cidrs::0)`. */
+  source?(table: FlowTable, row: number, attribute: string): string | undefined;
+  /** Why it left a row or point out, or let a row pass that it did not change: the rules. */
+  reason?(table: FlowTable | MetricTable, row: number): string | undefined;
 }
 
 /**
@@ -119,6 +149,9 @@ export interface Processor extends Lifecycle {
   flows?(table: FlowTable): readonly FromFlows[];
   /** All metric tables of one window at once. */
   metrics?(tables: readonly MetricTable[]): readonly MetricTable[];
+  /** Absent: what it gives back at once is all that it will ever give. */
+  readonly held?: HeldPoints;
+  readonly explain?: Explanation;
 }
 
 export interface Exporter extends Lifecycle {

@@ -6,7 +6,7 @@
 import type { EndOfHeld, FilteredPlaces, FilterReason, HeldPlaces, HeldRows, NotTaken } from '../component/define.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import { placesInAll } from '../table/select-rows.ts';
-import type { Outcome } from './run-pipeline.ts';
+import type { Outcome } from './steps.ts';
 
 const REASONS: readonly FilterReason[] = ['rule', 'counted_elsewhere'];
 

@@ -3,15 +3,16 @@
  * What fails in one pipeline is logged and counted there; the other pipelines and the process go on.
  */
 
-import type { Consumer, Exporter, Settlement } from '../component/define.ts';
-import { exporterCounters } from '../queue/counters.ts';
-import type { FlowTable } from '../table/flow-table.ts';
-import type { MetricTable } from '../table/metric-table.ts';
+import type { Consumer, Exporter } from '../component/define.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
+import { createDeparture } from './departure.ts';
+import { createLosses } from './losses.ts';
+import type { Releaser } from './release.ts';
 import type { Room } from './room.ts';
 import { createRowOutcomes, type RowOutcomes } from './row-outcomes.ts';
-import { type HeldByStep, type Outcome, runHeld, runPipeline, type Step } from './run-pipeline.ts';
+import { settleTogether } from './settle.ts';
+import { type HeldByStep, type Outcome, runHeld, runPipeline, type Step } from './steps.ts';
 
 export interface Pipeline {
   readonly id: string;
@@ -19,6 +20,8 @@ export interface Pipeline {
   readonly processors: readonly Step[];
   /** Ids of exporters. */
   readonly exporters: readonly string[];
+  /** Present when one of the processors holds points back. */
+  readonly releaser?: Releaser;
 }
 
 export interface ConsumerParts {
@@ -34,23 +37,8 @@ export interface ConsumerParts {
 export function createConsumer({ pipelines, exporters, room, logger, metrics }: ConsumerParts): Consumer {
   const behind = [...exporters].filter(([id]) => pipelines.some((pipeline) => pipeline.exporters.includes(id)));
   const hasRoom = () => behind.some(([, exporter]) => exporter.hasRoom());
-  const lost = lossCounter(logger, metrics);
-  const exportTo = (
-    id: string,
-    exporter: Exporter,
-    tables: readonly MetricTable[],
-    onSettled: (settlement: Settlement) => void,
-  ) => {
-    try {
-      exporter.export(tables, onSettled);
-    } catch (error) {
-      // A defect of that exporter: the others get their tables, and the receiver has delivered.
-      const points = tables.reduce((sum, { ids }) => sum + ids.length, 0);
-      exporterCounters({ id, metrics }).sendFailed(points);
-      logger.error('Exporter failed on a window.', { 'otelcol.component.id': id, points, error });
-      onSettled('given_up');
-    }
-  };
+  const lost = createLosses(logger, metrics);
+  const exportTo = createDeparture(logger, metrics);
 
   /** One call an exporter for all pipelines: the room that was asked for is that of one call. */
   function sendOn(outcomes: ReadonlyMap<Pipeline, Outcome>, part: Part): void {
@@ -72,9 +60,10 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
       try {
         outcome = runHeld(pipeline.processors, one);
       } catch (error) {
-        lost(pipeline.id, one.rows.table, error);
+        lost(pipeline.id, [one.rows.table], error);
       }
       if (outcome !== undefined) {
+        pipeline.releaser?.consumed(part);
         sendOn(new Map([[pipeline, outcome]]), part);
         for (const again of outcome.held) holdBack({ pipeline, one: again, part, rows });
       }
@@ -104,7 +93,7 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
           outcomes.set(pipeline, runPipeline(pipeline.processors, table));
         } catch (error) {
           failure = error;
-          lost(pipeline.id, table, error);
+          lost(pipeline.id, [table], error);
         }
       }
       if (outcomes.size === 0) throw failure;
@@ -112,6 +101,7 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
       const rows = createRowOutcomes([...outcomes.values()], table.rows);
       // Open until all exporters were asked: some answer at once.
       const asking = part();
+      for (const { releaser } of outcomes.keys()) releaser?.consumed(part);
       sendOn(outcomes, part);
       for (const [pipeline, { held }] of outcomes) for (const one of held) holdBack({ pipeline, one, part, rows });
       asking('delivered');
@@ -132,42 +122,3 @@ interface HeldTable {
   readonly part: Part;
   readonly rows: RowOutcomes;
 }
-
-const fromWorst: readonly Settlement[] = ['interrupted', 'given_up', 'delivered'];
-
-/** Each part is settled once; when all are that were asked for, the whole is as the worst of them. */
-function settleTogether(onSettled: (settlement: Settlement) => void): () => (settlement: Settlement) => void {
-  let open = 0;
-  let worst: Settlement = 'delivered';
-  return () => {
-    open++;
-    let settled = false;
-    return (settlement) => {
-      if (settled) return;
-      settled = true;
-      if (fromWorst.indexOf(settlement) < fromWorst.indexOf(worst)) worst = settlement;
-      open--;
-      if (open === 0) onSettled(worst);
-    };
-  };
-}
-
-/** Says and counts what a pipeline lost when one of its processors failed. */
-function lossCounter(logger: Logger, metrics: MetricRegistry) {
-  const bytes = metrics.counter({
-    name: 'otelcol_pipeline_lost_bytes_total',
-    help: 'Bytes of flow tables that were lost in a pipeline because a processor failed.',
-  });
-  const packets = metrics.counter({
-    name: 'otelcol_pipeline_lost_packets_total',
-    help: 'Packets of flow tables that were lost in a pipeline because a processor failed.',
-  });
-  return (pipeline: string, { rows, measures }: FlowTable, error: unknown) => {
-    const lost = { bytes: sum(measures.bytes), packets: sum(measures.packets) };
-    bytes.add(lost.bytes, { pipeline });
-    packets.add(lost.packets, { pipeline });
-    logger.error('Pipeline lost a table.', { 'otelcol.pipeline.id': pipeline, rows, ...lost, error });
-  };
-}
-
-const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);

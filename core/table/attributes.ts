@@ -6,7 +6,7 @@
  * long: it is one list, and grows by an entry with each attribute.
  */
 
-import type { AttributeColumn } from './dictionary.ts';
+import type { AttributeColumn, AttributeValue } from './dictionary.ts';
 import type { FlowTable, NamingPreset } from './flow-table.ts';
 import type { MetricFamily } from './metrics.ts';
 
@@ -28,6 +28,12 @@ export interface Attribute {
   readonly shown: Readonly<Partial<Record<MetricFamily, Condition>>>;
   /** Null where the convention has no such attribute: then it does not leave under that preset. */
   readonly names: Readonly<Record<NamingPreset, string | null>>;
+  /** How a preset writes its values; where there is no entry, as they are. Different values stay different. */
+  readonly values: Readonly<Partial<Record<NamingPreset, (value: AttributeValue) => AttributeValue>>>;
+  /** Under a preset it leaves only where another attribute has this value, where anything fills that one. */
+  readonly only: Readonly<
+    Partial<Record<NamingPreset, { readonly attribute: string; readonly value: AttributeValue }>>
+  >;
 }
 
 interface Entry {
@@ -42,12 +48,14 @@ interface Entry {
   readonly beyla?: null;
   readonly obi?: string | null;
   readonly otel?: string | null;
+  readonly values?: Attribute['values'];
+  readonly only?: Attribute['only'];
 }
 
 function attribute({ beyla, obi, otel, ...entry }: Entry): Attribute {
   const orName = (name: string | null | undefined) => (name === undefined ? entry.name : name);
   const names = { beyla: orName(beyla), obi: orName(obi), otel: orName(otel) };
-  return { type: 'string', level: 'flow', shown: {}, ...entry, names };
+  return { type: 'string', level: 'flow', shown: {}, values: {}, only: {}, ...entry, names };
 }
 
 /** An attribute of each end: `{end}` stands for src and dst (source and destination in the draft convention). */
@@ -59,10 +67,16 @@ export function pair(entry: Entry & { readonly otel: string | null }): readonly 
       name: entry.name.replace('{end}', end),
       ...(entry.olderNameOf === undefined ? {} : { olderNameOf: entry.olderNameOf.replace('{end}', end) }),
       otel: entry.otel?.replace('{end}', draftEnd) ?? null,
+      ...(entry.only?.otel === undefined
+        ? {}
+        : { only: { otel: { ...entry.only.otel, attribute: entry.only.otel.attribute.replace('{end}', end) } } }),
       description: entry.description.replace('{end}', word),
     });
   return [ofEnd('src', 'source', 'source'), ofEnd('dst', 'destination', 'destination')];
 }
+
+/** The semantic conventions write transports in lower case. */
+const lowerCase = (value: AttributeValue) => String(value).toLowerCase();
 
 /** In the order in which they leave. */
 const catalogue: Attribute[] = [
@@ -101,8 +115,9 @@ const catalogue: Attribute[] = [
   attribute({
     name: 'transport',
     otel: 'network.transport',
+    values: { otel: lowerCase },
     cardinality: 'fine',
-    description: 'Transport protocol, such as TCP; a number where it has no name.',
+    description: 'Transport protocol, such as TCP (tcp under otel); a number where it has no name.',
   }),
   attribute({ name: 'network.type', cardinality: 'fine', description: 'ipv4 or ipv6.' }),
   attribute({
@@ -183,8 +198,10 @@ const catalogue: Attribute[] = [
   ...pair({
     name: 'k8s.{end}.name',
     otel: '{end}.k8s.pod.name',
+    // The draft has a name for pods alone; Services and nodes have attributes of their own.
+    only: { otel: { attribute: 'k8s.{end}.type', value: 'Pod' } },
     cardinality: 'careful',
-    description: 'Kubernetes object of the {end}.',
+    description: 'Kubernetes object of the {end}; under otel, pods alone.',
   }),
   ...pair({
     name: 'k8s.{end}.type',

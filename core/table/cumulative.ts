@@ -5,9 +5,12 @@ import type { Resource } from './resource.ts';
 import { millisecondsOf, type Places, StreamSet } from './stream-set.ts';
 
 export interface AccumulatorLimits {
-  /** A series without a point for longer than this is forgotten; it starts anew when it comes back. */
+  /**
+   * A series without a point for longer than this is forgotten, unless what it is about is known to exist (series-life.ts);
+   * it starts anew when it comes back.
+   */
   readonly maxStaleMs: number;
-  /** Over all metrics. What comes when no place is left is summed in one overflow series a metric. */
+  /** Over all metrics. What finds no place is summed in one overflow series a metric; larger series displace smaller. */
   readonly maxStreams: number;
 }
 
@@ -19,7 +22,7 @@ export class Accumulator {
 
   constructor(limits: AccumulatorLimits) {
     this.#limits = limits;
-    this.#places = { limit: limits.maxStreams, taken: 0, refused: 0 };
+    this.#places = { limit: limits.maxStreams, taken: 0, refused: 0, displaced: 0 };
   }
 
   /** Series that have a sum now; overflow series are not counted. */
@@ -30,6 +33,11 @@ export class Accumulator {
   /** Points so far that found no place and went to an overflow series. */
   get overflowed(): number {
     return this.#places.refused;
+  }
+
+  /** Series so far that lost their place to a larger one of the same metric. */
+  get displaced(): number {
+    return this.#places.displaced;
   }
 
   /**

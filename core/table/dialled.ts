@@ -6,6 +6,7 @@
 import { ABSENT, type AttributeColumn, type CodeArray, lazyColumn, numbers } from './dictionary.ts';
 import type { EndpointDimension } from './dimension.ts';
 import { withColumns } from './endpoint-columns.ts';
+import { DIALLED_ADDRESS, DIALLED_PORT } from './flow-columns.ts';
 import type { FlowTable } from './flow-table.ts';
 import { ValueList } from './value-list.ts';
 
@@ -65,15 +66,15 @@ export function createDialled({ serviceAt }: DialledOptions): Dialled {
     const { endpoints } = ends;
     const known = rememberedIn(endpoints);
     const notDialled = rowsOfTheOtherWay(table, end);
-    const shown = shownAt(table, end);
+    const dialled = dialledElsewhere(table) ?? shownAt(table, end);
     const { rows: portCodes } = ports;
     const { rows: protocolCodes } = protocols;
     for (let row = 0; row < rows; row++) {
       if (notDialled?.(row)) continue;
-      const translated = shown?.addresses[row] ?? ABSENT;
-      const endpoint = translated === ABSENT ? ends[end][row]! : translated;
-      const translatedPort = translated === ABSENT ? ABSENT : (shown?.ports?.[row] ?? ABSENT);
-      const port = translatedPort === ABSENT ? portCodes[row]! : translatedPort;
+      const elsewhere = dialled?.addresses[row] ?? ABSENT;
+      const endpoint = elsewhere === ABSENT ? ends[end][row]! : elsewhere;
+      const portElsewhere = elsewhere === ABSENT ? ABSENT : (dialled?.ports?.[row] ?? ABSENT);
+      const port = portElsewhere === ABSENT ? portCodes[row]! : portElsewhere;
       if (port === ABSENT) continue;
       // Below 2^53 for 2^21 endpoints.
       const key = (endpoint * 65_536 + port) * 65_536 + (protocolCodes[row]! & 0xffff);
@@ -129,11 +130,20 @@ function rowsOfTheOtherWay(table: FlowTable, end: 'src' | 'dst'): ((row: number)
   };
 }
 
-/** What the packets show in place of this end, as endpoints and ports; undefined where the table does not say. */
-function shownAt(
-  { columns, ends }: FlowTable,
-  end: 'src' | 'dst',
-): { readonly addresses: CodeArray; readonly ports: CodeArray | undefined } | undefined {
+interface Elsewhere {
+  readonly addresses: CodeArray;
+  readonly ports: CodeArray | undefined;
+}
+
+/** What the client turned to where another end answers, as endpoints and ports; undefined where the table does not say. */
+function dialledElsewhere({ columns, ends }: FlowTable): Elsewhere | undefined {
+  const addresses = columns.get(DIALLED_ADDRESS);
+  if (addresses?.dictionary !== ends.endpoints.addresses) return undefined;
+  return { addresses: addresses.rows, ports: columns.get(DIALLED_PORT)?.rows };
+}
+
+/** The same as far as the packets show it in place of this end: of flows that another agent counted. */
+function shownAt({ columns, ends }: FlowTable, end: 'src' | 'dst'): Elsewhere | undefined {
   const addresses = columns.get(`${end}.nat.address`);
   if (addresses?.dictionary !== ends.endpoints.addresses) return undefined;
   const ports = columns.get(`${end}.nat.port`);

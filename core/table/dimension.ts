@@ -93,12 +93,13 @@ export class EndpointDimension {
   /**
    * The column under that key, computed for endpoints that are new or marked dirty since the last call. The codes of a
    * column given out before do not change: a table that holds it keeps the values of its own time. The key is a name for
-   * what is the same everywhere, and an object of its own for what depends on somebody's configuration.
+   * what is the same everywhere, and an object of its own for what depends on somebody's configuration. `exists` says
+   * whether what a value names exists now, and is asked for as long as a series with that value is kept.
    */
-  derive(key: string | object, value: Derivation): EndpointColumn {
+  derive(key: string | object, value: Derivation, exists?: (value: AttributeValue) => boolean): EndpointColumn {
     let column = this.#derived.get(key);
     if (column === undefined) {
-      column = { values: new ValueList(), dirty: new Set(), codes: new Uint32Array(INITIAL_ENDPOINTS), size: 0 };
+      column = { values: new ValueList(exists), dirty: new Set(), codes: new Uint32Array(INITIAL_ENDPOINTS), size: 0 };
       this.#derived.set(key, column);
     }
     this.#refresh(column, value);

@@ -44,6 +44,12 @@ export function endpointValues(table: FlowTable, attribute: EndpointAttribute): 
     dictionary.at(through === undefined ? endpoint : (through[endpoint] ?? ABSENT));
 }
 
+/** The endpoint of a row that an attribute describes; undefined for one that describes the flow. */
+export function endpointOfAttribute({ ends }: FlowTable, row: number, attribute: string): number | undefined {
+  const [, end] = /(?:^|\.)(src|dst)\./.exec(attribute) ?? [];
+  return end === undefined ? undefined : ends[end as 'src' | 'dst'][row];
+}
+
 /** The dimensions in use, for whoever learns something about an address while no table is at hand. */
 export interface LiveDimensions {
   /** To be told of the dimension of every table. */

@@ -30,8 +30,10 @@ export interface TestTableOptions {
   readonly attributes?: readonly string[];
 }
 
-/** One a test: its dictionaries stay over the windows, as a receiver's do. */
-export function createTestTables(): (rows: readonly TestRow[], options?: TestTableOptions) => FlowTable {
+/** One a test: its dictionaries stay over the windows, as a receiver's do. `exists` by attribute: see Dictionary. */
+export function createTestTables(
+  exists: Readonly<Record<string, (value: AttributeValue) => boolean>> = {},
+): (rows: readonly TestRow[], options?: TestTableOptions) => FlowTable {
   const dictionaries = new Map<string, ValueList>();
   const endpoints = new EndpointDimension();
   const endpointOf = new Map<AttributeValue | undefined, number>();
@@ -49,7 +51,7 @@ export function createTestTables(): (rows: readonly TestRow[], options?: TestTab
   function dictionaryOf(attribute: string): ValueList {
     let dictionary = dictionaries.get(attribute);
     if (dictionary === undefined) {
-      dictionary = new ValueList();
+      dictionary = new ValueList(exists[attribute]);
       dictionaries.set(attribute, dictionary);
     }
     return dictionary;
@@ -96,6 +98,8 @@ export interface TestFlow {
   readonly initiator?: 0 | 1 | 2;
   /** What the packets show in place of the true ends: address, perhaps with a port behind a blank. */
   readonly shown?: { readonly src?: string; readonly dst?: string };
+  /** What the client turned to in place of the end that answers; absent: as the packets show it. */
+  readonly dialled?: string;
 }
 
 const FIRST_WINDOW: TimeWindow = { startNs: 0n, endNs: 5n * SECOND_NS };
@@ -117,9 +121,12 @@ export function createTestFlows(
     return { endpoint: address === undefined ? ABSENT : endpointOf(address), port: Number(shownPort) };
   };
   return (flows, window = FIRST_WINDOW) => {
-    const translated = flows.flatMap(({ shown, srcPort = 40_000, dstPort = 443 }, row) =>
-      shown === undefined ? [] : [{ row, src: shownAs(shown.src, srcPort), dst: shownAs(shown.dst, dstPort) }],
-    );
+    const translated = flows.flatMap(({ shown, srcPort = 40_000, dstPort = 443, initiator, dialled }, row) => {
+      if (shown === undefined && dialled === undefined) return [];
+      const [wanted, port] = initiator === 2 ? [shown?.src, srcPort] : [shown?.dst, dstPort];
+      const ends = { src: shownAs(shown?.src, srcPort), dst: shownAs(shown?.dst, dstPort) };
+      return [{ row, ...ends, dialled: shownAs(dialled ?? wanted, port) }];
+    });
     return toFlowTable({
       rows: flows.length,
       window,
@@ -151,6 +158,8 @@ export function createTestFlows(
           natDst: Uint32Array.from(translated, ({ dst }) => dst.endpoint),
           natSrcPort: Uint16Array.from(translated, ({ src }) => src.port),
           natDstPort: Uint16Array.from(translated, ({ dst }) => dst.port),
+          natDialled: Uint32Array.from(translated, ({ dialled }) => dialled.endpoint),
+          natDialledPort: Uint16Array.from(translated, ({ dialled }) => dialled.port),
         },
       },
       endpoints,

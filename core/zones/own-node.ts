@@ -68,6 +68,7 @@ export function zoneOfOwnNode({ cloud, servers, clock, logger, addresses }: OwnN
       if (place === undefined) return undefined;
       return own.has(String(endpoints.addresses.at(endpoint))) ? place : undefined;
     },
+    explain: () => "the cloud's metadata, for an address of this node",
     async start({ markDirty: changed }) {
       await askCloud();
       readAddresses(changed);

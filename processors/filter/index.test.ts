@@ -100,7 +100,7 @@ test('behind attribute_select it drops points, in whatever spelling they leave, 
   t.deepEqual(points, [
     ['beyla.network.flow.bytes', ['[["dst.port",443],["transport","TCP"]]', 10]],
     ['beyla.network.flow.packets', ['[["transport","ICMP"]]', 4]],
-    ['network.flow.io', ['[["destination.port",443],["network.transport","TCP"]]', 10]],
+    ['network.flow.io', ['[["destination.port",443],["network.transport","tcp"]]', 10]],
   ]);
   const figures = host.text().match(/^otelcol_processor_filter_datapoints_filtered_total\S+ \d+$/gm);
   t.deepEqual(

@@ -2,7 +2,7 @@
 
 import { defineProcessor, type Host, type Processor } from '../../core/component/define.ts';
 import { type SharedStores, sharedStores } from '../../core/kubernetes/shared-stores.ts';
-import { createLiveDimensions } from '../../core/table/endpoint-columns.ts';
+import { createLiveDimensions, endpointOfAttribute } from '../../core/table/endpoint-columns.ts';
 import { createZones, zoneAttributes } from '../../core/table/zones.ts';
 import { metadataServers } from '../../core/zones/metadata.ts';
 import { zoneOfNodeLabels } from '../../core/zones/node-labels.ts';
@@ -58,6 +58,15 @@ export function createZone({ unknown_zones }: ZoneConfig, sources: readonly Zone
       dimensions.see(table.ends.endpoints);
       for (const source of sources) source.look?.();
       return [addZones(table)];
+    },
+    explain: {
+      source(table, row, attribute) {
+        const endpoint = endpointOfAttribute(table, row, attribute);
+        if (endpoint === undefined) return 'the zones and regions of both ends';
+        const { endpoints } = table.ends;
+        const source = sources.find((one) => one.placeOf(endpoints, endpoint) !== undefined);
+        return source?.explain?.(endpoints, endpoint);
+      },
     },
     async start() {
       await Promise.all(sources.map((source) => source.start?.(dimensions)));

@@ -14,6 +14,7 @@ import type { NamingPreset } from '../../core/table/flow-table.ts';
 import { type Feature, features } from '../../core/table/metrics.ts';
 import { protocolNames, protocolNumber } from '../../core/table/protocols.ts';
 import { type NamePattern, parseNamePattern } from './name-pattern.ts';
+import { type ResourceAttributes, resourceAttributes } from './resource-attributes.ts';
 
 export interface EbpfNetworkConfig {
   readonly source: 'tc' | 'socket_filter' | 'auto';
@@ -49,6 +50,12 @@ export interface EbpfNetworkConfig {
   readonly agent_ip_type: 'any' | 'ipv4' | 'ipv6';
   readonly metric_names: readonly NamingPreset[];
   readonly features: readonly Feature[];
+  readonly instance_id: {
+    readonly dns: boolean;
+    /** Empty: the host's own name. */
+    readonly override_hostname: string;
+  };
+  readonly resource_attributes: ResourceAttributes;
 }
 
 /** Two slots a flow at 64 bytes and as much for what is seldom touched: 4 GiB at this number. */
@@ -263,6 +270,23 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     doc: 'Which metrics are made: `network`, bytes; `network_flow_packets`; `network_inter_zone`, bytes between zones; or `all`.',
     format: featureList,
     default: [...features],
+  },
+  instance_id: {
+    dns: {
+      doc: 'Look for the domain of the host name (`host.name`) in `/etc/hosts` and, for half a second at most, in the DNS.',
+      format: boolean,
+      default: true,
+    },
+    override_hostname: {
+      doc: 'The host name to send (`host.name`), which also tells this agent from others (`service.instance.id`); empty: the host has its own.',
+      format: text,
+      default: '',
+    },
+  },
+  resource_attributes: {
+    doc: 'Attributes of the agent by name, such as `{deployment.environment.name: prod}`; `{host.id: {enabled: false}}` leaves one out. Wins over `OTEL_RESOURCE_ATTRIBUTES`.',
+    format: resourceAttributes,
+    default: {},
   },
 };
 

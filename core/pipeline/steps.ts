@@ -28,6 +28,11 @@ export function runPipeline(steps: readonly Step[], table: FlowTable): Outcome {
   return run(steps, [table], 0);
 }
 
+/** Points that the processors before these let go of. */
+export function runPoints(steps: readonly Step[], tables: readonly MetricTable[]): readonly MetricTable[] {
+  return run(steps, tables, 0).metrics;
+}
+
 /** What a processor held back, from there on. */
 export function runHeld(steps: readonly Step[], { rows, step }: HeldByStep): Outcome {
   return run(

@@ -4,6 +4,7 @@
  */
 
 import type { ConfigSchema } from '../config/schema.ts';
+import type { Attribute } from '../table/attributes.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
 import type { Clock } from '../telemetry/clock.ts';
@@ -200,6 +201,8 @@ export interface ProcessorDefinition<Config> extends Definition<Config> {
   /** Attributes that must be filled by what stands before it. */
   readonly needs: readonly string[];
   readonly adds: readonly string[];
+  /** Attributes that this configuration brings beside those of the catalogue. */
+  attributes?(config: Config): readonly Attribute[];
   /** Which kind of table it works on, perhaps by its configuration: checked against the order of the pipeline. */
   readonly consumes: TableKind | ((config: Config) => TableKind);
   /** What leaves it; attribute_select turns flows into metrics. */

@@ -9,7 +9,7 @@ import type { Scope } from './resource.ts';
 import type { SeriesIndex } from './series-index.ts';
 import { stillExists } from './series-life.ts';
 import { type SeriesLookup, seriesLookup } from './series-lookup.ts';
-import { SmallestSeries } from './smallest-series.ts';
+import { type RankedSeries, SmallestSeries } from './smallest-series.ts';
 import { StreamSums } from './stream-sums.ts';
 
 /** What all stream sets share. */
@@ -65,7 +65,8 @@ export class StreamSet {
   add(given: MetricTable): MetricTable[] {
     const table = { ...given, endNs: this.#timeOf(given) };
     if (table.series !== this.#current.index) this.#follow(table.series);
-    this.#admit(table, this.#addUp(table));
+    const arrivals = this.#addUp(table);
+    if (arrivals.length > 0) this.#admit(table, arrivals);
     const sums = this.#current;
     const ids = new Uint32Array(table.ids.length);
     const values = new Float64Array(ids.length);
@@ -151,8 +152,11 @@ export class StreamSet {
     const sums = this.#current;
     const places = this.#places;
     const weight = (point: number) => sums.weight(table.ids[point]!);
-    if (arrivals.length > places.limit - places.taken) arrivals.sort((a, b) => weight(b) - weight(a));
-    for (const point of arrivals) {
+    const free = places.limit - places.taken;
+    // Most are far too small: those need no order.
+    const candidates = free > 0 ? arrivals : arrivals.filter((point) => this.#smallerThan(weight(point)));
+    if (candidates.length > free) candidates.sort((a, b) => weight(b) - weight(a));
+    for (const point of candidates) {
       if (places.taken >= places.limit && !this.#displaceSmallest(weight(point))) return;
       places.taken++;
       const id = table.ids[point]!;
@@ -162,10 +166,16 @@ export class StreamSet {
     }
   }
 
-  #displaceSmallest(weight: number): boolean {
+  /** The one that a series of this weight may displace. */
+  #smallerThan(weight: number): RankedSeries | undefined {
     this.#smallest ??= new SmallestSeries([this.#current, ...this.#earlier.map(({ sums }) => sums)]);
     const smallest = this.#smallest.least();
-    if (smallest === undefined || weight <= DISPLACING_RATIO * smallest.weight) return false;
+    return smallest !== undefined && weight > DISPLACING_RATIO * smallest.weight ? smallest : undefined;
+  }
+
+  #displaceSmallest(weight: number): boolean {
+    const smallest = this.#smallerThan(weight);
+    if (!smallest) return false;
     smallest.sums.end(smallest.id, smallest.weight);
     this.#places.taken--;
     this.#places.displaced++;

@@ -1,4 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
+import { createCertificate } from '../../test/support/certificate.ts';
 import { configOf } from '../../test/support/component-config.ts';
 import { numberedSeries } from '../../test/support/metric-tables.ts';
 import { createRecordingHost } from '../../test/support/recording-host.ts';
@@ -134,4 +139,32 @@ test('a port that is taken is an error that says what to do', async (t) => {
     message: `cannot serve metrics at ${settings.endpoint}: the address is already in use`,
   });
   await second.stop?.();
+});
+
+test('with a certificate it is HTTPS, and only scrapers with one of theirs are let in where that is asked', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-prometheus-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const [server, scraper] = [createCertificate('IP:127.0.0.1'), createCertificate('DNS:scraper')];
+  writeFileSync(join(folder, 'scraper.pem'), scraper.cert);
+  const own = { cert_pem: server.cert, key_pem: server.key };
+  const ask = (port: number, options: https.RequestOptions = {}) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const place = { host: '127.0.0.1', port, path: '/metrics', ca: server.cert, agent: false };
+      https.get({ ...place, ...options }, ({ statusCode }) => resolve(statusCode)).on('error', reject);
+    });
+  const open = await startExporter(t, { tls: own });
+  t.is(await ask(open.exporter.port()), 200);
+  const closed = await startExporter(t, { tls: { ...own, client_ca_file: join(folder, 'scraper.pem') } });
+  t.is(await ask(closed.exporter.port(), { cert: scraper.cert, key: scraper.key }), 200);
+  await t.throwsAsync(ask(closed.exporter.port()));
+});
+
+test('a key that does not belong to the certificate is an error at the start', async (t) => {
+  const [one, other] = [createCertificate('IP:127.0.0.1'), createCertificate('IP:127.0.0.1')];
+  const settings = { endpoint: '127.0.0.1:0', tls: { cert_pem: one.cert, key_pem: other.key } };
+  const exporter = createPrometheusExporter(configOf(prometheus, settings), createRecordingHost('prometheus'));
+  await t.throwsAsync(async () => exporter.start?.(), {
+    code: 'component/start',
+    message: /^failed to load TLS config/,
+  });
 });

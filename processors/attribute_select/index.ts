@@ -35,8 +35,6 @@ interface Config {
 /** The metrics that there were when `allowed_attributes` was the way to select. */
 const metricsOfTheOldList = ['beyla.network.flow.bytes', 'beyla.network.flow.packets'];
 
-const names = attributes.map(({ name }) => name);
-
 export default defineProcessor<Config>({
   type: 'attribute_select',
   aliases: { 'attribute-select': "a collector refuses hyphens in a type: write 'attribute_select'" },
@@ -118,7 +116,12 @@ function globProblems(path: readonly string[], globs: readonly string[], strict:
   });
 }
 
-const fixFor = (glob: string) => suggestionFor(glob.replaceAll('_', '.'), names, 'attributes');
+const fixFor = (glob: string) =>
+  suggestionFor(
+    glob.replaceAll('_', '.'),
+    attributes.map(({ name }) => name),
+    'attributes',
+  );
 
 function create(config: Config, { logger }: Host): Processor {
   const { strict, features, metric_names } = config;
@@ -143,7 +146,8 @@ function create(config: Config, { logger }: Host): Processor {
   function selectionsFor(table: FlowTable): readonly MetricSelection[] {
     const conditions = conditionsOf(table);
     const wanted = features.length > 0 ? features : (table.features ?? []);
-    const key = `${[...conditions]} ${wanted}`;
+    // Labels may bring attributes while it runs.
+    const key = `${[...conditions]} ${wanted} ${attributes.length}`;
     let selections = selectionsBy.get(key);
     if (selections === undefined) {
       selections = metricsOf(wanted).map((metric) => ({

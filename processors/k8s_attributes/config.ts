@@ -5,6 +5,8 @@ import { boolean, duration, oneOf, stringList, text } from '../../core/config/fo
 import { textListOf } from '../../core/config/lists.ts';
 import type { ConfigSchema } from '../../core/config/schema.ts';
 import { AUTH_TYPES, type AuthType } from '../../core/kubernetes/access.ts';
+import { isOwnAttribute } from '../../core/table/attributes.ts';
+import { attributeOfTag, namedExtractions } from './extraction.ts';
 import { problemsOfUpstream, type UpstreamConfig, upstreamSchema } from './upstream-config.ts';
 
 const observers = ['source', 'destination', 'both'] as const;
@@ -111,7 +113,7 @@ export const elsewhere: Readonly<Record<string, string>> = {
 
 export function problemsOf(config: K8sAttributesConfig): readonly ConfigProblem[] {
   const { wait_for_metadata_timeout, auth_type, kube_config_path, context } = config;
-  const problems: ConfigProblem[] = [...problemsOfUpstream(config)];
+  const problems: ConfigProblem[] = [...problemsOfUpstream(config), ...overlappingNames(config)];
   const complain = (path: readonly string[], message: string, fix: string) => problems.push({ path, message, fix });
   if (wait_for_metadata_timeout === 0) {
     const fix = 'write a time such as 30s, or wait_for_metadata: false to start at once';
@@ -122,4 +124,17 @@ export function problemsOf(config: K8sAttributesConfig): readonly ConfigProblem[
     complain([key], `is not used with auth_type: ${auth_type}`, 'write auth_type: kubeConfig');
   }
   return problems;
+}
+
+/** An attribute has one meaning: not that of this build and a label's, nor those of two labels. */
+function overlappingNames(config: K8sAttributesConfig): readonly ConfigProblem[] {
+  const first = new Map<string, string>();
+  return namedExtractions(config).flatMap(({ kind, at, tag }): readonly ConfigProblem[] => {
+    const name = attributeOfTag(tag).replace('{end}', 'src');
+    const path = ['extract', kind, String(at)];
+    const earlier = isOwnAttribute(name) ? 'an attribute of every flow' : first.get(name);
+    if (earlier === undefined) first.set(name, path.join('::'));
+    const fix = 'give it another tag_name';
+    return earlier === undefined ? [] : [{ path, message: `its name, ${name}, is that of ${earlier}`, fix }];
+  });
 }

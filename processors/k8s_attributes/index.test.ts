@@ -152,3 +152,13 @@ test('wrong keys are named with place and fix', (t) => {
     ],
   );
 });
+
+test('explain says whose address it was, and which attributes tell of the Service that was dialled', async (t) => {
+  const { processor, table } = await setUp(t);
+  const flows = table([{ src: '10.244.1.5', dst: '10.244.2.7' }]);
+  const source = (attribute: string) => processor.explain?.source?.(flows, 0, attribute);
+  t.is(source('k8s.src.name'), 'Pod web/client, which had 10.244.1.5');
+  t.is(source('k8s.dst.owner.name'), 'Pod shop/cart-5d78c-x2x, which had 10.244.2.7');
+  t.is(source('k8s.dst.service.name'), 'the Service that was dialled');
+  t.is(source('k8s.cluster.name'), undefined);
+});

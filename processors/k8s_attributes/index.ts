@@ -1,15 +1,17 @@
 /** Names both ends of flows from Kubernetes: pod, owner, node, and the Service that was dialled. */
 
-import { defineProcessor, type Host, type Processor } from '../../core/component/define.ts';
+import { defineProcessor, type Explanation, type Host, type Processor } from '../../core/component/define.ts';
 import { createClusterRanges } from '../../core/kubernetes/cluster-ranges.ts';
 import { type SharedStores, sharedStores } from '../../core/kubernetes/shared-stores.ts';
 import type { KubernetesReader } from '../../core/kubernetes/store.ts';
 import { createDialled, dialledAttributes } from '../../core/table/dialled.ts';
+import { endpointOfAttribute } from '../../core/table/endpoint-columns.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import { metadataServers } from '../../core/zones/metadata.ts';
 import { addressesOfThisHost } from '../../core/zones/own-node.ts';
 import { createOwnPlace } from './cluster.ts';
 import { elsewhere, type K8sAttributesConfig, problemsOf, schema } from './config.ts';
+import { createExtractions, extractedAttributes } from './extraction.ts';
 import { createHolding } from './holding.ts';
 import { createNaming, namedAttributes, timeOf } from './naming.ts';
 import { createPresence, type Surroundings } from './presence.ts';
@@ -26,6 +28,7 @@ export default defineProcessor<K8sAttributesConfig>({
   description: 'Names both ends of flows from Kubernetes.',
   needs: ['src.address', 'dst.address'],
   adds: [...namedAttributes, ...dialledAttributes, 'k8s.cluster.name'],
+  attributes: extractedAttributes,
   consumes: 'flows',
   produces: 'same',
   config: schema,
@@ -52,6 +55,7 @@ export function createK8sAttributes(
   let running: Running | undefined;
   return {
     flows: (table) => running?.flows(table) ?? [table],
+    explain: { source: (table, row, attribute) => running?.source(table, row, attribute) },
     async start() {
       const store = await lease.start();
       if (store === undefined) {
@@ -72,6 +76,7 @@ export function createK8sAttributes(
 
 interface Running {
   readonly flows: NonNullable<Processor['flows']>;
+  readonly source: NonNullable<Explanation['source']>;
   stop(): Promise<void>;
 }
 
@@ -104,6 +109,7 @@ async function startNaming(
   const dialled = createDialledServices(store);
   const naming = createNaming({
     store,
+    more: createExtractions(config, store, host.logger),
     looked(dimension, endpoint, identity) {
       if (identity !== undefined) holding.known(dimension, endpoint);
       // Where pods may not be read, waiting is in vain.
@@ -143,6 +149,15 @@ async function startNaming(
       if (sorted.held === undefined) return sorted.made;
       if (!holding.hasRoomFor(sorted.held.length)) return sorting.sort(named, false).made;
       return [...sorted.made, holding.hold(table, sorted.held)];
+    },
+    source(table, row, attribute) {
+      if ((dialledAttributes as readonly string[]).includes(attribute)) return 'the Service that was dialled';
+      const endpoint = endpointOfAttribute(table, row, attribute);
+      const { endpoints } = table.ends;
+      const identity = endpoint === undefined ? undefined : naming.identityAt(endpoints, endpoint, timeOf(table));
+      if (identity === undefined) return undefined;
+      const { kind, namespace, name } = identity;
+      return `${kind} ${namespace === '' ? name : `${namespace}/${name}`}, which had ${endpoints.addresses.at(endpoint!)}`;
     },
     async stop() {
       holding.stop();

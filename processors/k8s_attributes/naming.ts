@@ -43,6 +43,8 @@ export const namedAttributes: readonly string[] = [
 
 export interface NamingOptions {
   readonly store: KubernetesReader;
+  /** What is read of an identity beside the attributes above. */
+  readonly more: { readonly attributes: readonly IdentityAttribute[]; see(identity: Identity): void };
   /** Hears who an endpoint is, whenever that was asked. */
   looked(dimension: EndpointDimension, endpoint: number, identity: Identity | undefined): void;
 }
@@ -60,12 +62,17 @@ export interface Naming {
 /** The end of its window, in milliseconds since the epoch. */
 export const timeOf = ({ window }: FlowTable) => Number(window.endNs / 1_000_000n);
 
-export function createNaming({ store, looked }: NamingOptions): Naming {
+export function createNaming({ store, more, looked }: NamingOptions): Naming {
   /** Null: nobody is known. */
   const identities = new WeakMap<EndpointDimension, (Identity | null | undefined)[]>();
   /** Their columns have the names of a passed time, or were derived beside one that has. */
   let toDeriveAgain: (readonly [EndpointDimension, readonly number[]])[] = [];
-  const attributes = identityAttributes.map((one) => ({ ...one, key: {} }));
+  /** Each with the key of its column. */
+  const attributes: (IdentityAttribute & { readonly key: object })[] = [];
+  const catchUpWithAttributes = () => {
+    const all = [...identityAttributes, ...more.attributes];
+    for (const one of all.slice(attributes.length)) attributes.push({ ...one, key: {} });
+  };
   const nameKey = {};
   const dimensions = createLiveDimensions();
   const changes = createEndpointChanges(store.openChanges(), dimensions, (dimension, endpoint) => {
@@ -85,6 +92,7 @@ export function createNaming({ store, looked }: NamingOptions): Naming {
     if (before !== undefined) return before ?? undefined;
     const identity = identityAt(dimension, endpoint, timeMs);
     known[endpoint] = identity ?? null;
+    if (identity !== undefined) more.see(identity);
     looked(dimension, endpoint, identity);
     return identity;
   }
@@ -104,11 +112,14 @@ export function createNaming({ store, looked }: NamingOptions): Naming {
       return identityNow(endpoints, endpoint, timeMs)?.name ?? given(endpoint) ?? endpoints.addresses.at(endpoint);
     });
     let named = withEndpointAttribute(table, '{end}.name', names);
+    // Every endpoint was asked about by now.
+    catchUpWithAttributes();
     for (const { attribute, key, read } of attributes) {
-      const column = endpoints.derive(key, (endpoint) => {
+      const derivation = (endpoint: number) => {
         const identity = identityNow(endpoints, endpoint, timeMs);
         return identity && read(identity);
-      });
+      };
+      const column = endpoints.derive(key, derivation, { untilGone: true });
       named = withEndpointAttribute(named, attribute, column);
     }
     return named;
@@ -120,6 +131,7 @@ export function createNaming({ store, looked }: NamingOptions): Naming {
     const { src, dst, endpoints } = ends;
     for (const endpoint of new Set([...src.subarray(0, rows), ...dst.subarray(0, rows)])) {
       const then = identityAt(endpoints, endpoint, timeMs);
+      if (then !== undefined) more.see(then);
       if (!isSame(then, identities.get(endpoints)?.[endpoint] ?? undefined)) others.set(endpoint, then);
     }
     return others;

@@ -123,3 +123,22 @@ test('a kubeconfig that is not there stops the start and says what to check', as
   const error = await t.throwsAsync(start);
   t.regex(error.message, /kubeconfig: .*nowhere/);
 });
+
+test('attributes of labels can be selected and filtered by, before the processor that brings them and in every spelling', async (t) => {
+  const { kubeconfig } = await openCluster(t);
+  const labels = ', extract: {labels: [{tag_name: team, key: team}, {key: app.kubernetes.io/name}]}';
+  const select = `attribute_select: {select: {'*': {include: [destination.team, 'k8s.*.labels.*', src.name]}}}`;
+  const filter = 'filter: {network: {dst_team: {match: b*}}}';
+  const processors = `{${select}, ${filter}, ${block(kubeconfig, labels)}}`;
+  const { points } = await startTablePipeline(t, processors, 'k8s_attributes, filter, attribute_select');
+  t.deepEqual(
+    [...points([toPod, toWorld]).get('beyla.network.flow.bytes')!],
+    [['[["dst.team","baskets"],["k8s.dst.pod.labels.app.kubernetes.io/name","cart"],["src.name","client"]]', 100]],
+  );
+  const misspelt = `{${block(kubeconfig, labels)}, attribute_select: {select: {'*': {include: [dst.tem]}}}}`;
+  const error = await t.throwsAsync(startTablePipeline(t, misspelt, 'k8s_attributes, attribute_select'));
+  t.regex(
+    (error as unknown as AggregateError).errors[0].report(),
+    /unknown attribute "dst.tem"\n.*did you mean 'dst.team'/,
+  );
+});

@@ -72,8 +72,7 @@ export async function createTestCluster<A extends ClusterApi>(
     knowledge.created(object);
   }
   for (const [number, { name, ips, podCidrs }] of network.nodes.entries()) {
-    const zone = zones[number];
-    const labels = zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone };
+    const labels = { 'topology.kubernetes.io/zone': zones[number] ?? zoneOf(name) };
     await create(node({ name, ips, podCidrs, labels }));
   }
   return {
@@ -150,6 +149,9 @@ function createKnowledge() {
   };
 }
 
+/** Each node is in a zone of its own. */
+export const zoneOf = (node: string) => `zone-of-${node}`;
+
 export const podOn = (on: ClusterNode, { ips }: ClusterPod, options: Omit<PodOptions, 'node' | 'ips' | 'hostIps'>) =>
   pod({ ...options, node: on.name, ips, hostIps: on.ips });
 
@@ -177,14 +179,15 @@ function agentConfig(control: string, { receiver = '', attributes = '' }: AgentC
 receivers: {ebpf_network: {cache_active_timeout: 200ms, protocols: [TCP, UDP], ${receiver}}}
 processors:
   k8s_attributes: {${attributes}}
+  zone: {}
   attribute_select:
     select:
       beyla_network_flow_bytes:
-        include: [src.address, src.port, dst.address, dst.port, transport, direction, k8s.*]
+        include: [src.address, src.port, src.zone, dst.address, dst.port, dst.zone, transport, direction, k8s.*]
 exporters: {otlp_grpc: {endpoint: ${control}:4317, tls: {insecure: true}}}
 service:
   pipelines:
-    metrics: {receivers: [ebpf_network], processors: [k8s_attributes, attribute_select], exporters: [otlp_grpc]}
+    metrics: {receivers: [ebpf_network], processors: [k8s_attributes, zone, attribute_select], exporters: [otlp_grpc]}
 `;
 }
 

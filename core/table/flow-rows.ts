@@ -8,6 +8,7 @@ import { attributeOf } from './attributes.ts';
 import { ABSENT, type AttributeColumn, type AttributeValue, type Dictionary, numbers } from './dictionary.ts';
 import { EndpointDimension } from './dimension.ts';
 import { withEndpointAttribute } from './endpoint-columns.ts';
+import { flowAttributes } from './flow-columns.ts';
 import type { FlowMeasures, FlowTable } from './flow-table.ts';
 import { protocolNames, protocolNumber } from './protocols.ts';
 import { ValueList } from './value-list.ts';
@@ -57,7 +58,10 @@ interface Coder {
 interface Epoch {
   readonly endpoints: EndpointDimension;
   readonly endpointOf: Map<string, number>;
-  /** By attribute; an attribute that one table had is a column of every later one, so that selections stay the same. */
+  /**
+   * By attribute; those that every flow may have, and what one table had beside them, are columns of every later table, so
+   * that selections stay the same. A window without ports does not look as if nothing filled them.
+   */
   readonly coders: Map<string, Coder>;
   /** Of endpoints whose name is not their address. */
   readonly names: Map<number, string>;
@@ -66,6 +70,9 @@ interface Epoch {
 
 /** Told by the endpoints, whatever a row says. */
 const ofEnds: ReadonlySet<string> = new Set(['src.address', 'dst.address', 'network.type']);
+
+/** Told by the endpoints unless a row says otherwise. */
+const namesOfEnds: ReadonlySet<string> = new Set(['src.name', 'dst.name']);
 
 /** One a receiver. */
 export function createFlowRows(): () => FlowRows {
@@ -76,13 +83,19 @@ export function createFlowRows(): () => FlowRows {
   };
 }
 
-const beginEpoch = (number: number): Epoch => ({
-  endpoints: new EndpointDimension(number),
-  endpointOf: new Map(),
-  coders: new Map(),
-  names: new Map(),
-  namesKey: {},
-});
+function beginEpoch(number: number): Epoch {
+  const epoch: Epoch = {
+    endpoints: new EndpointDimension(number),
+    endpointOf: new Map(),
+    coders: new Map(),
+    names: new Map(),
+    namesKey: {},
+  };
+  for (const name of flowAttributes) {
+    if (!ofEnds.has(name) && !namesOfEnds.has(name)) coderOf(epoch, name, attributeOf(name)!.type);
+  }
+  return epoch;
+}
 
 function beginRows(epoch: Epoch): FlowRows {
   const ends = { src: new Codes(), dst: new Codes() };

@@ -98,7 +98,10 @@ export function keysText({ stability, aliases = {}, config }: Pick<Component, 's
 function keyRows(schema: AnySchema, path: readonly string[]): string[][] {
   return Object.entries(schema).flatMap(([key, node]) => {
     const here = [...path, key];
-    return isProperty(node) ? [[inCode(here.join('.')), defaultText(node.default), node.doc]] : keyRows(node, here);
+    if (!isProperty(node)) return keyRows(node, here);
+    const { format, default: fallback, doc } = node;
+    const below = format.block === undefined ? [] : keyRows(format.block, here);
+    return [[inCode(here.join('.')), defaultText(fallback), doc], ...below];
   });
 }
 

@@ -94,7 +94,8 @@ function checkDocs(t: ExecutionContext, schema: AnySchema, path: readonly string
     const name = [...path, key].join('::');
     t.regex(key, /^[a-z][a-z0-9_]*$/, `${name} is not snake_case`);
     if (isProperty(node)) t.regex(node.doc, /\S.*\.$/s, `${name} has no sentence that says what it does`);
-    else checkDocs(t, node, [...path, key]);
+    const below = isProperty(node) ? node.format.block : node;
+    if (below !== undefined) checkDocs(t, below, [...path, key]);
   }
 }
 

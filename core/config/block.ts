@@ -124,6 +124,18 @@ export function listOf<Entry>(schema: ConfigSchema<Entry>): Format<readonly Entr
   });
 }
 
+/** A block that is there or not: its key alone switches it on with every default, `false` off. Delivers null for off. */
+export function optionalBlock<Entry>(schema: ConfigSchema<Entry>): Format<Entry | null> {
+  const read = (value: unknown, node = treeOf(value, '')): Entry | null => {
+    if (value === false) return null;
+    const { config, problems } = decodeBlock(schema, node);
+    if (problems.length > 0) throw new FormatError(...problems);
+    return config;
+  };
+  const print = (entry: Entry | null) => (entry === null ? false : printBlock(schema, entry));
+  return Object.assign(read, { takesNull: true as const, print, block: schema as AnySchema });
+}
+
 function decodeAll<Entry>(
   nodes: readonly (readonly [string, ConfigNode])[],
   schema: ConfigSchema<Entry>,

@@ -18,6 +18,8 @@ export interface Format<Value> {
   readonly text?: true;
   /** A key without a value is not the same as no key: `rotation:` alone switches it on. */
   readonly takesNull?: true;
+  /** The keys of the block that it reads, for the docs. */
+  readonly block?: AnySchema;
 }
 
 export interface Property<Value> {

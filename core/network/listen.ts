@@ -14,6 +14,18 @@ export interface ListenAddress {
 export const shownAddress = ({ host, port }: ListenAddress): string =>
   `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
+/** Reads `host:port`, `[::1]:port` or `:port`; a string is what is wrong with it. */
+export function parseListenAddress(endpoint: string): ListenAddress | string {
+  if (endpoint === '') return 'requires a non-empty "endpoint"';
+  const [, bracketed, plain = '', port] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d+))?$/.exec(endpoint) ?? [];
+  if (port === undefined) {
+    const reason = endpoint.split(':').length > 2 ? 'too many colons in address' : 'missing port in address';
+    return `address ${endpoint}: ${reason}`;
+  }
+  if (Number(port) > 65535) return `invalid port "${port}"`;
+  return { host: bracketed ?? plain, port: Number(port) };
+}
+
 export interface ListenPlace extends ListenAddress {
   /** What is served there, as it stands behind `cannot serve`. */
   readonly what: string;

@@ -1,14 +1,13 @@
 /**
  * Points that are flows as FlowTables, one a window and sender. A flow is a delta sum of bytes or packets, by the names of
- * any preset, whose two ends have an address. Requests may have been cut anywhere: a window is complete when the next one
- * begins.
+ * any preset, whose two ends have an address.
  */
 
 import { attributeNamed, readingOf } from '../table/attributes.ts';
 import type { AttributeValue } from '../table/dictionary.ts';
 import { createFlowRows, type FlowRows } from '../table/flow-rows.ts';
 import type { FlowMeasures, FlowTable, NamingPreset } from '../table/flow-table.ts';
-import { flowMetrics } from '../table/metrics.ts';
+import { type Feature, flowMetrics } from '../table/metrics.ts';
 import type { Resource, Scope, TimeWindow } from '../table/resource.ts';
 import type { DecodedAttributes, DecodedMetric, DecodedPoint } from './decoded.ts';
 
@@ -34,22 +33,37 @@ export interface FlowWindows {
 }
 
 interface FlowWindowsOptions {
-  readonly metricNames: readonly NamingPreset[];
+  /** Absent: those that the points of each sender came under. */
+  readonly metricNames?: readonly NamingPreset[];
+  /**
+   * When a window is complete: `next`, when the points of another begin, since requests may have been cut anywhere; `end`,
+   * at `end` alone, since windows may come mixed.
+   */
+  readonly complete: 'next' | 'end';
   readonly onRefused: (points: number, reason: Refusal, example: string) => void;
 }
 
 interface Sender {
   readonly resource: Resource;
   readonly scope: Scope;
+  /** Under which its flows were read last, and the end of the latest window of them. */
+  preset?: NamingPreset;
+  latestNs: bigint;
 }
 
-/** The rows of one sender in the open window. */
+/** The rows of one sender in an open window. */
 interface OpenTable {
   readonly rows: FlowRows;
   readonly rowOf: Map<string, number>;
   /** The flows of a sender that emits several presets are read once. */
   readonly preset: NamingPreset;
+  readonly measures: Set<keyof FlowMeasures>;
   points: number;
+}
+
+interface OpenWindow {
+  readonly window: TimeWindow;
+  readonly tables: Map<Sender, OpenTable>;
 }
 
 interface KnownMetric {
@@ -71,48 +85,82 @@ const knownMetrics = new Map<string, KnownMetric>(
   ),
 );
 
+/** True when points of this name are flows or a part of them, where their ends have addresses. */
+export const isFlowMetric = (name: string): boolean => knownMetrics.has(name);
+
 /** One a receiver. */
-export function createFlowWindows({ metricNames, onRefused }: FlowWindowsOptions): FlowWindows {
+export function createFlowWindows({ metricNames, complete, onRefused }: FlowWindowsOptions): FlowWindows {
   const beginRows = createFlowRows();
   const senders = new Map<string, Sender>();
   const named = createNames();
-  let window: TimeWindow | undefined;
-  let open = new Map<Sender, OpenTable>();
+  let open = new Map<string, OpenWindow>();
+  let last: OpenWindow | undefined;
 
   function senderOf({ resource, scope }: DecodedMetric): Sender {
     const key = JSON.stringify([resource, scope]);
     if (senders.size >= MAX_SENDERS) senders.clear();
-    const known = senders.get(key) ?? { resource: { attributes: Object.fromEntries(resource) }, scope };
+    const known = senders.get(key) ?? { resource: { attributes: Object.fromEntries(resource) }, scope, latestNs: 0n };
     senders.set(key, known);
     return known;
   }
 
   function close(): CompleteWindow[] {
-    if (window === undefined) return [];
-    const common = { window, metricNames };
-    const complete = [...open].map(([{ resource, scope }, { rows, points }]) => {
-      return { table: rows.finish({ ...common, resource, scope }), points };
-    });
+    const closed = [...open.values()].flatMap(({ window, tables }) =>
+      [...tables].map(([{ resource, scope }, { rows, preset, measures, points }]) => {
+        const origin = { window, resource, scope, metricNames: metricNames ?? [preset] };
+        return { table: { ...rows.finish(origin), features: featuresOf(measures) }, points };
+      }),
+    );
     open = new Map();
-    return complete.filter(({ table }) => table.rows > 0);
+    last = undefined;
+    return closed.filter(({ table }) => table.rows > 0);
   }
 
-  function addPoint(sender: Sender, { preset, measure }: KnownMetric, point: DecodedPoint): Refusal | undefined {
+  function windowOf({ startNs, timeNs }: DecodedPoint, done: CompleteWindow[]): OpenWindow {
+    if (last?.window.startNs === startNs && last.window.endNs === timeNs) return last;
+    const key = `${startNs} ${timeNs}`;
+    let at = open.get(key);
+    if (at === undefined) {
+      if (complete === 'next') done.push(...close());
+      at = { window: { startNs, endNs: timeNs }, tables: new Map() };
+      open.set(key, at);
+    }
+    last = at;
+    return at;
+  }
+
+  function beginTable(sender: Sender, preset: NamingPreset, { endNs }: TimeWindow): OpenTable | undefined {
+    if (complete === 'end') {
+      // The rest of a window may come in another request; a sender that changed its names has later windows.
+      if (sender.preset !== undefined && sender.preset !== preset && endNs <= sender.latestNs) return undefined;
+      sender.preset = preset;
+      if (endNs > sender.latestNs) sender.latestNs = endNs;
+    }
+    return { rows: beginRows(), rowOf: new Map(), preset, measures: new Set(), points: 0 };
+  }
+
+  function addPoint(
+    sender: Sender,
+    { preset, measure }: KnownMetric,
+    point: DecodedPoint,
+    { window, tables }: OpenWindow,
+  ): Refusal | undefined {
     const { value } = point;
     if (!Number.isSafeInteger(value) || value < 0) return 'not a whole number of bytes or packets';
-    const table = open.get(sender) ?? { rows: beginRows(), rowOf: new Map(), preset, points: 0 };
-    if (table.preset !== preset) return undefined;
+    const table = tables.get(sender) ?? beginTable(sender, preset, window);
+    if (table === undefined || table.preset !== preset) return undefined;
     const key = JSON.stringify(point.attributes);
     const row = table.rowOf.get(key) ?? table.rows.append(named(point.attributes));
     if (row === undefined) return 'an end without an address';
-    open.set(sender, table);
+    tables.set(sender, table);
     table.rowOf.set(key, row);
     table.rows.add(row, measure, value);
+    table.measures.add(measure);
     table.points++;
     return undefined;
   }
 
-  function addMetric(metric: DecodedMetric, complete: CompleteWindow[]): void {
+  function addMetric(metric: DecodedMetric, done: CompleteWindow[]): void {
     const { name, points, unread } = metric;
     const known = knownMetrics.get(name);
     const reason = known === undefined ? 'not a metric of flows' : refusalOf(known, metric);
@@ -121,28 +169,24 @@ export function createFlowWindows({ metricNames, onRefused }: FlowWindowsOptions
     if (known === undefined || reason !== undefined) return;
     const sender = senderOf(metric);
     for (const point of points) {
-      if (window?.startNs !== point.startNs || window.endNs !== point.timeNs) {
-        complete.push(...close());
-        window = { startNs: point.startNs, endNs: point.timeNs };
-      }
-      const refusal = addPoint(sender, known, point);
+      const refusal = addPoint(sender, known, point, windowOf(point, done));
       if (refusal !== undefined) onRefused(1, refusal, name);
     }
   }
 
   return {
     add(metrics) {
-      const complete: CompleteWindow[] = [];
-      for (const metric of metrics) addMetric(metric, complete);
-      return complete;
+      const done: CompleteWindow[] = [];
+      for (const metric of metrics) addMetric(metric, done);
+      return done;
     },
-    end() {
-      const complete = close();
-      window = undefined;
-      return complete;
-    },
+    end: close,
   };
 }
+
+/** Those that are made of what was there: a window's bytes and packets may come apart. */
+const featuresOf = (measures: ReadonlySet<keyof FlowMeasures>): readonly Feature[] =>
+  flowMetrics.filter(({ measure }) => measures.has(measure)).map(({ feature }) => feature);
 
 /** Why no point of a metric is taken, though it is one of flows. */
 function refusalOf({ partial }: KnownMetric, { temporality }: DecodedMetric): Refusal | undefined {

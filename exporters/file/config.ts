@@ -1,10 +1,9 @@
 /** The keys of `file`, which are upstream's, and what is wrong with them, in upstream's words. */
 
 import type { ConfigProblem } from '../../core/component/define.ts';
-import { decodeBlock } from '../../core/config/block.ts';
+import { optionalBlock } from '../../core/config/block.ts';
 import { boolean, duration, nonNegativeInteger, positiveInteger, text } from '../../core/config/formats.ts';
-import { type ConfigSchema, type Format, FormatError } from '../../core/config/schema.ts';
-import { treeOf } from '../../core/config/tree.ts';
+import type { ConfigSchema } from '../../core/config/schema.ts';
 import { type SendingConfig, sendingProblems, sendingSchema } from '../../core/queue/schema.ts';
 
 export interface RotationConfig {
@@ -42,16 +41,6 @@ const rotationSchema: ConfigSchema<RotationConfig> = {
   localtime: { format: boolean, default: false, doc: 'Their names have local time, not UTC.' },
 };
 
-const rotation: Format<RotationConfig | null> = Object.assign(
-  (value: unknown, node = treeOf(value, '')): RotationConfig | null => {
-    if (value === false) return null;
-    const { config, problems } = decodeBlock(rotationSchema, node);
-    if (problems.length > 0) throw new FormatError(...problems);
-    return config;
-  },
-  { takesNull: true as const, print: (config: RotationConfig | null) => config ?? false },
-);
-
 const { retry_on_failure, sending_queue } = sendingSchema('0s');
 
 export const schema: ConfigSchema<FileConfig> = {
@@ -64,9 +53,9 @@ export const schema: ConfigSchema<FileConfig> = {
   compression: { format: text, default: '', doc: '`zstd` compresses each request for itself; empty: none.' },
   append: { format: boolean, default: false, doc: 'Keep what the file holds at the start.' },
   rotation: {
-    format: rotation,
+    format: optionalBlock(rotationSchema),
     default: false,
-    doc: '`{max_megabytes: 100, max_days: 0, max_backups: 100, localtime: false}`: at that size the file is put aside under a name with the time, and old ones are deleted by age and number. `false`: one file that grows.',
+    doc: 'With this key, also without a value, a file that has its size is put aside under a name with the time, and old ones are deleted by age and number. `false`: one file that grows.',
   },
   flush_interval: {
     format: duration,

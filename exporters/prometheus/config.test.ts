@@ -1,15 +1,9 @@
 import test from 'ava';
 import { configOf, problemsOf } from '../../test/support/component-config.ts';
-import { parseListenAddress, resourceLabelRule } from './config.ts';
+import { resourceLabelRule } from './config.ts';
 import prometheus from './index.ts';
 
 const endpoint = 'localhost:8889';
-
-test('an endpoint is an address and a port of this host', (t) => {
-  t.deepEqual(parseListenAddress('localhost:8889'), { host: 'localhost', port: 8889 });
-  t.deepEqual(parseListenAddress('[::1]:0'), { host: '::1', port: 0 });
-  t.deepEqual(parseListenAddress(':8889'), { host: '', port: 8889 });
-});
 
 test('what cannot work is refused when the configuration is loaded', (t) => {
   const problems = (block: object) => problemsOf(prometheus, { endpoint, ...block });

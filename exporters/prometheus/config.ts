@@ -1,22 +1,13 @@
 /** The keys of the exporter, upstream's as far as they have a meaning here, and what cannot be right about them. */
 
 import type { ConfigProblem } from '../../core/component/define.ts';
-import { boolean, duration, headers, oneOf, secret, stringList, text, wrongType } from '../../core/config/formats.ts';
+import { boolean, duration, headers, oneOf, stringList, text, wrongType } from '../../core/config/formats.ts';
 import { globExpression } from '../../core/config/glob.ts';
 import { type ConfigSchema, type Format, FormatError, type Property } from '../../core/config/schema.ts';
-import type { ListenAddress } from '../../core/network/listen.ts';
-import { headerProblems, type TlsConfig, tlsProblems } from '../../core/otlp/client-schema.ts';
+import { parseListenAddress } from '../../core/network/listen.ts';
+import { headerProblems } from '../../core/otlp/client-schema.ts';
+import { type ServerTlsConfig, serverTlsProblems, serverTlsSchema } from '../../core/otlp/server-tls.ts';
 import { labelName } from './names.ts';
-
-export interface ServerTlsConfig {
-  readonly cert_file: string;
-  readonly cert_pem: string;
-  readonly key_file: string;
-  readonly key_pem: string;
-  readonly client_ca_file: string;
-  readonly min_version: string;
-  readonly max_version: string;
-}
 
 export interface PrometheusConfig {
   readonly endpoint: string;
@@ -103,15 +94,7 @@ export const prometheusSchema: ConfigSchema<PrometheusConfig> = {
     default: '',
     doc: 'How names are made: `UnderscoreEscapingWithSuffixes` or `UnderscoreEscapingWithoutSuffixes`.',
   },
-  tls: {
-    cert_file: optionalText('File with the certificate of this server, PEM; without one there is no TLS.'),
-    cert_pem: optionalText('In place of `cert_file`: the PEM text itself.'),
-    key_file: optionalText('File with the key of that certificate, PEM.'),
-    key_pem: { format: secret, default: '', doc: 'In place of `key_file`: the PEM text itself; secret.' },
-    client_ca_file: optionalText('File with the certificates that scrapers must show one of, PEM; empty: anybody may.'),
-    min_version: { format: text, default: '1.2', doc: 'Oldest TLS version: `1.0`, `1.1`, `1.2` or `1.3`.' },
-    max_version: optionalText('Newest TLS version; empty: the newest there is.'),
-  },
+  tls: serverTlsSchema('scrapers'),
   response_headers: { format: headers, default: {}, doc: 'Headers of every answer to a scrape; values are secret.' },
   read_header_timeout: { format: duration, default: '1m', doc: 'How long a request may take; `0` for no limit.' },
   write_timeout: {
@@ -121,18 +104,6 @@ export const prometheusSchema: ConfigSchema<PrometheusConfig> = {
   },
   idle_timeout: { format: duration, default: '1m', doc: 'How long a connection is kept between scrapes.' },
 };
-
-/** Reads `host:port`, `[::1]:port` or `:port`; a string is what is wrong with it. */
-export function parseListenAddress(endpoint: string): ListenAddress | string {
-  if (endpoint === '') return 'requires a non-empty "endpoint"';
-  const [, bracketed, plain = '', port] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d+))?$/.exec(endpoint) ?? [];
-  if (port === undefined) {
-    const reason = endpoint.split(':').length > 2 ? 'too many colons in address' : 'missing port in address';
-    return `address ${endpoint}: ${reason}`;
-  }
-  if (Number(port) > 65535) return `invalid port "${port}"`;
-  return { host: bracketed ?? plain, port: Number(port) };
-}
 
 /** The rules on which attributes of a resource are labels, put together. */
 export function resourceLabelRule(config: PrometheusConfig): (attribute: string) => boolean {
@@ -147,17 +118,6 @@ export function resourceLabelRule(config: PrometheusConfig): (attribute: string)
   const service = /^service\.(name|namespace|instance\.id)$/;
   return (attribute) => enabled && !(exclude_service_attributes && service.test(attribute));
 }
-
-/** The block as that of a client, whose loading and checks are the same. */
-export const clientTlsOf = ({ client_ca_file, ...tls }: ServerTlsConfig): TlsConfig => ({
-  ...tls,
-  insecure: false,
-  insecure_skip_verify: false,
-  server_name_override: '',
-  ca_file: client_ca_file,
-  ca_pem: '',
-  include_system_ca_certs_pool: false,
-});
 
 export function prometheusProblems(config: PrometheusConfig): readonly ConfigProblem[] {
   const address = parseListenAddress(config.endpoint);
@@ -216,11 +176,4 @@ function globProblems({ resource_constant_labels }: PrometheusConfig): readonly 
         fix: 'close every [ and {, such as k8s.*',
       })),
   );
-}
-
-function serverTlsProblems(tls: ServerTlsConfig): readonly ConfigProblem[] {
-  const problems = tlsProblems(clientTlsOf(tls));
-  if (tls.client_ca_file === '' || tls.cert_file !== '' || tls.cert_pem !== '') return problems;
-  const message = 'client_ca_file needs a certificate of the server, without which there is no TLS';
-  return [...problems, { path: ['tls', 'client_ca_file'], message, fix: 'add cert_file and key_file' }];
 }

@@ -1,15 +1,9 @@
 /** Serves metrics for Prometheus to scrape. Delta points are summed here, so nothing needs to do it before. */
 
 import { defineExporter, type Exporter, type Host } from '../../core/component/define.ts';
-import { type ListenAddress, shownAddress } from '../../core/network/listen.ts';
+import { type ListenAddress, parseListenAddress, shownAddress } from '../../core/network/listen.ts';
 import { exporterCounters } from '../../core/queue/counters.ts';
-import {
-  type PrometheusConfig,
-  parseListenAddress,
-  prometheusProblems,
-  prometheusSchema,
-  resourceLabelRule,
-} from './config.ts';
+import { type PrometheusConfig, prometheusProblems, prometheusSchema, resourceLabelRule } from './config.ts';
 import { createExposition, type Exposition, type Format } from './exposition.ts';
 import { labelName } from './names.ts';
 import { SeriesStore, type Snapshot } from './series-store.ts';

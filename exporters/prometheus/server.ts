@@ -7,9 +7,9 @@ import { setImmediate } from 'node:timers/promises';
 import { createGzip, type Gzip } from 'node:zlib';
 import type { Host } from '../../core/component/define.ts';
 import { type ListenAddress, listen } from '../../core/network/listen.ts';
-import { loadTls } from '../../core/otlp/tls.ts';
+import { loadServerTls } from '../../core/otlp/server-tls.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
-import { clientTlsOf, type PrometheusConfig } from './config.ts';
+import type { PrometheusConfig } from './config.ts';
 import { type Exposition, type Format, PIECE_BYTES } from './exposition.ts';
 import { acceptsGzip, negotiateFormat } from './negotiate.ts';
 
@@ -42,7 +42,7 @@ export function createMetricsServer(parts: ServerParts): MetricsServer {
   let server: http.Server | undefined;
   return {
     async start() {
-      const tls = await tlsOptions(config);
+      const tls = await loadServerTls(config.tls);
       server = tls === undefined ? http.createServer() : https.createServer(tls);
       server.on(
         'request',
@@ -73,13 +73,6 @@ export function createMetricsServer(parts: ServerParts): MetricsServer {
         server = undefined;
       }),
   };
-}
-
-async function tlsOptions(config: PrometheusConfig): Promise<https.ServerOptions | undefined> {
-  if (config.tls.cert_file === '' && config.tls.cert_pem === '') return undefined;
-  const { ca, ...options } = await loadTls(clientTlsOf(config.tls));
-  if (config.tls.client_ca_file === '') return options;
-  return { ...options, ...(ca === undefined ? {} : { ca }), requestCert: true, rejectUnauthorized: true };
 }
 
 type Outcome = 'served' | 'aborted' | 'refused';

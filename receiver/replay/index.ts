@@ -62,7 +62,11 @@ async function play(config: ReplayConfig, host: Host, consumer: Consumer, signal
   const { path, loop } = config;
   const { logger, clock } = host;
   const counters = createCounters(host);
-  const windows = createFlowWindows({ metricNames: config.metric_names, onRefused: counters.refused });
+  const windows = createFlowWindows({
+    metricNames: config.metric_names,
+    complete: 'next',
+    onRefused: counters.refused,
+  });
   const timing = createTiming(config, clock.nowNs());
   const deliver = createDelivery(config, host, consumer, { timing, counters, signal });
   try {

@@ -6,6 +6,7 @@ import file from './exporters/file/index.ts';
 import otlpGrpc from './exporters/otlp_grpc/index.ts';
 import otlpHttp from './exporters/otlp_http/index.ts';
 import prometheus from './exporters/prometheus/index.ts';
+import healthCheck from './extensions/health_check/index.ts';
 import attributeSelect from './processors/attribute_select/index.ts';
 import cidr from './processors/cidr/index.ts';
 import deltaToCumulative from './processors/delta_to_cumulative/index.ts';
@@ -33,4 +34,5 @@ export const components: readonly Component[] = [
   otlpGrpc,
   otlpHttp,
   prometheus,
+  healthCheck,
 ];

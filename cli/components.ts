@@ -31,8 +31,9 @@ export const components: Command = {
   },
 };
 
-function entryOf({ type, stability }: Component) {
+function entryOf({ kind, type, stability }: Component) {
   const level = stability.charAt(0).toUpperCase() + stability.slice(1);
+  if (kind === 'extension') return { name: type, module, stability: { extension: level } };
   return { name: type, module, stability: { logs: 'Undefined', metrics: level, traces: 'Undefined' } };
 }
 

@@ -14,7 +14,8 @@ export const printConfig: Command = {
   },
 };
 
-function printable({ receivers, processors, exporters, pipelines, telemetry }: ResolvedConfig) {
+function printable(config: ResolvedConfig) {
+  const { receivers, processors, exporters, extensions, usedExtensions, pipelines, telemetry } = config;
   const listed = pipelines.map(({ id, receivers, processors, exporters }) => [
     id,
     { receivers, processors, exporters },
@@ -23,7 +24,12 @@ function printable({ receivers, processors, exporters, pipelines, telemetry }: R
     receivers: section(receivers),
     processors: section(processors),
     exporters: section(exporters),
-    service: { pipelines: Object.fromEntries(listed), telemetry: printTelemetry(telemetry) },
+    ...(extensions.length === 0 ? {} : { extensions: section(extensions) }),
+    service: {
+      ...(usedExtensions.length === 0 ? {} : { extensions: usedExtensions }),
+      pipelines: Object.fromEntries(listed),
+      telemetry: printTelemetry(telemetry),
+    },
   };
 }
 

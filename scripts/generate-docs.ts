@@ -70,7 +70,7 @@ function attributesText(): string {
   ]);
   const heads = ['beyla', 'obi', 'otel', 'level', 'type', 'cardinality', 'shown by default', 'description'];
   const filled = components.flatMap((component) => {
-    if (component.kind === 'exporter' || component.adds.length === 0) return [];
+    if (!('adds' in component) || component.adds.length === 0) return [];
     return [`${inCode(component.type)} fills ${component.adds.map(inCode).join(', ')}.`];
   });
   return [table(heads, rows), '', ...filled, 'Nothing in this build fills the others.'].join('\n');

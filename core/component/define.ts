@@ -3,6 +3,8 @@
  * The framework does validation, lifecycle, telemetry, docs and the contract test from this declaration.
  */
 
+// long: all that the author of a component meets is on one page
+
 import type { ConfigSchema } from '../config/schema.ts';
 import type { Attribute } from '../table/attributes.ts';
 import type { FlowTable } from '../table/flow-table.ts';
@@ -34,9 +36,9 @@ export interface Host {
 export type Settlement = 'interrupted' | 'given_up' | 'delivered';
 
 interface Lifecycle {
-  /** Acquire what is needed; a rejection stops the whole start. Called once, exporters first and receivers last. */
+  /** Acquire what is needed; a rejection stops the whole start. Called once: extensions, exporters, receivers last. */
   start?(): Promise<void>;
-  /** Give everything back. Must be safe before start and when called twice. Receivers first, exporters last. */
+  /** Give everything back. Must be safe before start and when called twice. Receivers first, extensions last. */
   stop?(): Promise<void>;
 }
 
@@ -166,6 +168,14 @@ export interface Exporter extends Lifecycle {
   export(tables: readonly MetricTable[], onSettled?: (settlement: Settlement) => void): void;
 }
 
+/** Stands beside the pipelines, and sees no data: starts before all of them and stops after them. */
+export interface Extension extends Lifecycle {
+  /** Every component has started. */
+  ready?(): void;
+  /** The pipelines are about to stop. */
+  notReady?(): void;
+}
+
 interface Definition<Config> {
   /** Folder name and configuration key, lower_snake_case. */
   readonly type: string;
@@ -214,6 +224,10 @@ export interface ExporterDefinition<Config> extends Definition<Config> {
   create(config: Config, host: Host): Exporter;
 }
 
+export interface ExtensionDefinition<Config> extends Definition<Config> {
+  create(config: Config, host: Host): Extension;
+}
+
 export interface ReceiverComponent<Config = unknown> extends ReceiverDefinition<Config> {
   readonly kind: 'receiver';
 }
@@ -224,9 +238,14 @@ export interface ExporterComponent<Config = unknown> extends ExporterDefinition<
   readonly kind: 'exporter';
 }
 
+export interface ExtensionComponent<Config = unknown> extends ExtensionDefinition<Config> {
+  readonly kind: 'extension';
+}
+
 /** Components differ in their configuration type; lists of them do not care. */
-// biome-ignore lint/suspicious/noExplicitAny: each component's own create() knows its configuration type
-export type Component = ReceiverComponent<any> | ProcessorComponent<any> | ExporterComponent<any>;
+export type Component =
+  // biome-ignore lint/suspicious/noExplicitAny: each component's own create() knows its configuration type
+  ReceiverComponent<any> | ProcessorComponent<any> | ExporterComponent<any> | ExtensionComponent<any>;
 
 export const defineReceiver = <Config>(definition: ReceiverDefinition<Config>): ReceiverComponent<Config> => ({
   kind: 'receiver',
@@ -240,5 +259,10 @@ export const defineProcessor = <Config>(definition: ProcessorDefinition<Config>)
 
 export const defineExporter = <Config>(definition: ExporterDefinition<Config>): ExporterComponent<Config> => ({
   kind: 'exporter',
+  ...definition,
+});
+
+export const defineExtension = <Config>(definition: ExtensionDefinition<Config>): ExtensionComponent<Config> => ({
+  kind: 'extension',
   ...definition,
 });

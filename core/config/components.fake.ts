@@ -1,6 +1,12 @@
-/** Three small components and a configuration of them, for the tests of loading. */
+/** Four small components and a configuration of them, for the tests of loading. */
 
-import { type Component, defineExporter, defineProcessor, defineReceiver } from '../component/define.ts';
+import {
+  type Component,
+  defineExporter,
+  defineExtension,
+  defineProcessor,
+  defineReceiver,
+} from '../component/define.ts';
 import { reportOf } from '../errors.ts';
 import { boolean, duration, headers, positiveInteger, stringList, text } from './formats.ts';
 import { loadConfig } from './load.ts';
@@ -61,7 +67,16 @@ const sink = defineExporter<SinkConfig>({
   create: () => ({ hasRoom: () => true, onRoom: () => undefined, export: () => undefined }),
 });
 
-export const components: readonly Component[] = [source, cidr, sink];
+const probe = defineExtension<{ path: string }>({
+  type: 'health_check',
+  aliases: { healthcheck: "'healthcheck' is the old name of 'health_check'" },
+  stability: 'development',
+  description: 'Answers.',
+  config: { path: { format: text, default: '/', doc: 'Path.' } },
+  create: () => ({}),
+});
+
+export const components: readonly Component[] = [source, cidr, sink, probe];
 
 export const good = {
   receivers: 'receivers: {ebpf_network: }\n',

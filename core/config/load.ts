@@ -1,11 +1,17 @@
 /** From configuration sources to a ResolvedConfig: read, merge, expand, decode, validate; every problem at once. */
 
-import type { Component, ExporterComponent, ProcessorComponent, ReceiverComponent } from '../component/define.ts';
+import type {
+  Component,
+  ExporterComponent,
+  ExtensionComponent,
+  ProcessorComponent,
+  ReceiverComponent,
+} from '../component/define.ts';
 import { WeirError } from '../errors.ts';
 import { expandTree } from './expand.ts';
 import { type Findings, noFindings, throwProblems } from './findings.ts';
 import { decodeSection, type SectionName } from './sections.ts';
-import { decodeService, type Sections } from './service.ts';
+import { type DecodedService, decodeService, type Sections } from './service.ts';
 import { type ConfigSources, readSources } from './sources.ts';
 import { suggestionFor } from './suggest.ts';
 import { type MapNode, pathDelimiter } from './tree.ts';
@@ -40,11 +46,12 @@ export function loadConfig(sources: ConfigSources, components: readonly Componen
   throwProblems(findings);
 
   const instances = sectionNames.flatMap((name) => sections[name].instances);
-  warnOfUnused(sections, service.pipelines, findings);
+  warnOfUnused(sections, service, findings);
   return {
     receivers: instances.filter((one) => isKind<ReceiverComponent<unknown>>(one, 'receiver')),
     processors: instances.filter((one) => isKind<ProcessorComponent<unknown>>(one, 'processor')),
     exporters: instances.filter((one) => isKind<ExporterComponent<unknown>>(one, 'exporter')),
+    extensions: instances.filter((one) => isKind<ExtensionComponent<unknown>>(one, 'extension')),
     ...service,
     warnings: findings.warnings,
   };
@@ -82,12 +89,17 @@ function reportUnknownSections(root: MapNode, { problems }: Findings): void {
   }
 }
 
-function warnOfUnused(sections: Sections, pipelines: ResolvedConfig['pipelines'], { warnings }: Findings): void {
+function warnOfUnused(sections: Sections, service: DecodedService, { warnings }: Findings): void {
+  const { pipelines, usedExtensions } = service;
   for (const role of ['receivers', 'processors', 'exporters'] as const) {
     const used = new Set(pipelines.flatMap((pipeline) => pipeline[role]));
     for (const { id, placeOf } of sections[role].instances) {
       if (used.has(id)) continue;
       warnings.push(`${placeOf([])}: ${role}${pathDelimiter}${id} is configured, but no pipeline uses it`);
     }
+  }
+  for (const { id, placeOf } of sections.extensions.instances) {
+    if (usedExtensions.includes(id)) continue;
+    warnings.push(`${placeOf([])}: extensions${pathDelimiter}${id} is configured, but service::extensions has it not`);
   }
 }

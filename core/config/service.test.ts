@@ -13,8 +13,29 @@ test('unknown keys of a pipeline are reported', (t) => {
 test('connectors and extensions may be empty', (t) => {
   t.is(reports({ more: 'connectors: {}\nextensions:\n' }).length, 0);
   const [connector = '', extension = ''] = reports({ more: 'extensions: {zpages: }\nconnectors: {forward: }\n' });
-  t.regex(extension, /^error decoding 'extensions': unknown type: "zpages" for id: "zpages" \(valid values: \[\]\)/);
+  t.regex(
+    extension,
+    /^error decoding 'extensions': unknown type: "zpages" for id: "zpages" \(valid values: \[health_check\]\)/,
+  );
   t.regex(connector, /^error decoding 'connectors': unknown type: "forward"/);
+});
+
+test('extensions are used in the order of the service, by old spellings too, each once', (t) => {
+  const use = (extensions: string) => ({
+    more: 'extensions: {health_check/b: , health_check/a: , health_check: }\n',
+    service: `service: {extensions: ${extensions}, pipelines: {metrics: {receivers: [ebpf_network], processors: [cidr], exporters: [otlp_grpc]}}}\n`,
+  });
+  const { usedExtensions, extensions, warnings } = load(use('[healthcheck/a, health_check/b]'));
+  t.deepEqual(usedExtensions, ['health_check/a', 'health_check/b']);
+  t.deepEqual(
+    extensions.map(({ id }) => id),
+    ['health_check/b', 'health_check/a', 'health_check'],
+  );
+  t.deepEqual(warnings, ['yaml:5:50: extensions::health_check is configured, but service::extensions has it not']);
+  t.deepEqual(reports(use('[health_check, health_check, health_chek]')), [
+    'service::extensions: references extension "health_check" multiple times\n  yaml:4:38  service::extensions   name it once   [config/reference]',
+    `service::extensions: references extension "health_chek" which is not configured\n  yaml:4:52  service::extensions   did you mean 'health_check'?   [config/reference]`,
+  ]);
 });
 
 test('a reference to a component of an unknown type is no second mistake', (t) => {

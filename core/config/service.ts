@@ -9,7 +9,7 @@ import type { ConfigSchema } from './schema.ts';
 import { type DecodedSection, decodeError, type SectionName } from './sections.ts';
 import { suggestionFor } from './suggest.ts';
 import { type TelemetrySection, telemetryConfig, telemetryProblem, telemetrySchema } from './telemetry.ts';
-import { type ConfigNode, isNull, nearestNode, pathDelimiter } from './tree.ts';
+import { type ConfigNode, isNull, nearestNode } from './tree.ts';
 import type { PipelineConfig, TelemetryConfig } from './types.ts';
 
 interface ServiceSection {
@@ -39,6 +39,7 @@ const unsupportedSignals = new Set(['traces', 'logs', 'profiles']);
 export type Sections = Readonly<Record<SectionName, DecodedSection>>;
 
 export interface DecodedService {
+  readonly usedExtensions: readonly string[];
   readonly pipelines: readonly PipelineConfig[];
   readonly telemetry: TelemetryConfig;
 }
@@ -65,16 +66,24 @@ export function decodeService(node: ConfigNode | undefined, sections: Sections, 
       fix: 'add service: {pipelines: {metrics: {receivers: [...], exporters: [...]}}}',
     });
   }
-  if (problems.length > 0)
-    return { pipelines, telemetry: telemetryConfig(decodeBlock(telemetrySchema, undefined).config) };
-  checkExtensions(config.extensions, node, context);
+  if (problems.length > 0) {
+    const telemetry = telemetryConfig(decodeBlock(telemetrySchema, undefined).config);
+    return { usedExtensions: [], pipelines, telemetry };
+  }
+  const usedExtensions = resolveReferences({
+    role: 'extensions',
+    path: 'service::extensions',
+    ids: config.extensions,
+    node,
+    context,
+  });
   const complaint = telemetryProblem(config.telemetry);
   if (complaint !== undefined && node !== undefined) {
     const place = nearestNode(node, ['telemetry', 'metrics', 'readers']).place;
     const fix = 'give one reader, or set level: none';
     report(context, 'config/value', 'service::telemetry::metrics::readers', complaint, { place, fix });
   }
-  return { pipelines, telemetry: telemetryConfig(config.telemetry) };
+  return { usedExtensions, pipelines, telemetry: telemetryConfig(config.telemetry) };
 }
 
 const isEmptyMap = (node: ConfigNode): boolean => node.kind === 'map' && node.entries.size === 0;
@@ -88,16 +97,6 @@ function report(
 ): void {
   const details = { path, fix, ...(place === undefined ? {} : { place }) };
   findings.problems.push(new WeirError(code, `${path}: ${message}`, details));
-}
-
-function checkExtensions(extensions: readonly string[], node: ConfigNode | undefined, context: Context): void {
-  for (const [index, id] of extensions.entries()) {
-    if (node === undefined || context.sections.extensions.ids.has(id)) continue;
-    const place = nearestNode(node, ['extensions', String(index)]).place;
-    const message = `references extension "${id}" which is not configured`;
-    const fix = suggestionFor(id, [...context.sections.extensions.ids], 'extensions');
-    report(context, 'config/reference', 'service::extensions', message, { place, fix });
-  }
 }
 
 function decodePipelines(entries: ReadonlyMap<string, ConfigNode>, context: Context): readonly PipelineConfig[] {
@@ -144,29 +143,29 @@ function decodePipeline(id: string, key: string, node: ConfigNode, context: Cont
     });
   }
   const [receivers = [], processors = [], exporters = []] = roles.map((role) =>
-    resolveReferences({ role, key, ids: config[role], node, context }),
+    resolveReferences({ role, path: `service::pipelines::${key}`, ids: config[role], node, context }),
   );
   return { id, signal: 'metrics', receivers, processors, exporters, place: node.place };
 }
 
 interface References {
-  readonly role: Role;
-  /** The pipeline's id as the file has it. */
-  readonly key: string;
+  readonly role: Role | 'extensions';
+  /** Of the block that has the list. */
+  readonly path: string;
   readonly ids: readonly string[];
-  readonly node: ConfigNode;
+  /** That block; undefined: the file has none. */
+  readonly node: ConfigNode | undefined;
   readonly context: Context;
 }
 
-function resolveReferences({ role, key, ids, node, context }: References): readonly string[] {
+function resolveReferences({ role, path, ids, node, context }: References): readonly string[] {
   const section = context.sections[role];
   const resolved: string[] = [];
   const kind = role.slice(0, -1);
   for (const [index, text] of ids.entries()) {
-    const place = nearestNode(node, [role, String(index)]).place;
+    const place = node && nearestNode(node, [role, String(index)]).place;
     const parsed = parseId(text, section.aliases);
     const id = typeof parsed === 'string' ? text : formatId(parsed);
-    const path = ['service', 'pipelines', key].join(pathDelimiter);
     if (!section.ids.has(id)) {
       const fix = suggestionFor(id, [...section.ids], role);
       report(context, 'config/reference', path, `references ${kind} "${text}" which is not configured`, { place, fix });

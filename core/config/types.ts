@@ -1,6 +1,12 @@
 /** The configuration after loading: every component with its checked settings, every pipeline with checked references. */
 
-import type { Component, ExporterComponent, ProcessorComponent, ReceiverComponent } from '../component/define.ts';
+import type {
+  Component,
+  ExporterComponent,
+  ExtensionComponent,
+  ProcessorComponent,
+  ReceiverComponent,
+} from '../component/define.ts';
 import type { LogLevel } from '../telemetry/log.ts';
 
 export interface ComponentInstance<Definition extends Component = Component> {
@@ -39,10 +45,13 @@ export interface TelemetryConfig {
 }
 
 export interface ResolvedConfig {
-  /** All that are configured, in the order of the file; only those in pipelines are to be created. */
+  /** All that are configured, in the order of the file; only those in use are to be created. */
   readonly receivers: readonly ComponentInstance<ReceiverComponent<unknown>>[];
   readonly processors: readonly ComponentInstance<ProcessorComponent<unknown>>[];
   readonly exporters: readonly ComponentInstance<ExporterComponent<unknown>>[];
+  readonly extensions: readonly ComponentInstance<ExtensionComponent<unknown>>[];
+  /** Ids of the extensions that are to be created, in the order in which they start. */
+  readonly usedExtensions: readonly string[];
   /** At least one. */
   readonly pipelines: readonly PipelineConfig[];
   readonly telemetry: TelemetryConfig;

@@ -3,7 +3,7 @@
  * pipeline that it stands in, and joins them. Starts nothing.
  */
 
-import type { Component, Exporter, Host, Processor, Receiver } from '../component/define.ts';
+import type { Component, Exporter, Extension, Host, Processor, Receiver } from '../component/define.ts';
 import type { ComponentInstance, PipelineConfig, ResolvedConfig } from '../config/types.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -28,6 +28,8 @@ export interface Node<Instance> extends Origin {
 }
 
 export interface Graph {
+  /** In the order of `service::extensions`. */
+  readonly extensions: readonly Node<Extension>[];
   readonly receivers: readonly Node<Receiver>[];
   /** In the order of the pipelines, first to last. */
   readonly processors: readonly Node<Processor>[];
@@ -66,8 +68,17 @@ export function buildGraph(config: ResolvedConfig, options: GraphOptions): Graph
       return node(one, options, {}, (host) => one.definition.create(one.config, host, consumer));
     });
 
+  const extensions = config.usedExtensions
+    .flatMap((id) => config.extensions.filter((one) => one.id === id))
+    .map((one) => node(one, options, {}, (host) => one.definition.create(one.config, host)));
   const processors = pipelines.flatMap(({ nodes }) => nodes);
-  return { receivers, processors, exporters, releasers: pipelines.flatMap(({ run }) => run.releaser ?? []) };
+  return {
+    extensions,
+    receivers,
+    processors,
+    exporters,
+    releasers: pipelines.flatMap(({ run }) => run.releaser ?? []),
+  };
 }
 
 /** The processors of one pipeline; flows that reach a processor of metrics, or the end, are made into metrics there. */
@@ -115,7 +126,8 @@ function node<Instance>(
 ): Node<Instance> {
   const { id, placeOf } = one;
   const kind = one.definition.kind;
-  const names = { 'otelcol.component.id': id, 'otelcol.component.kind': kind, 'otelcol.signal': 'metrics', ...fields };
+  const signal = kind === 'extension' ? {} : { 'otelcol.signal': 'metrics' };
+  const names = { 'otelcol.component.id': id, 'otelcol.component.kind': kind, ...signal, ...fields };
   try {
     return { id, kind, placeOf, instance: create({ id, build, clock, metrics, logger: logger.with(names) }) };
   } catch (error) {

@@ -4,6 +4,8 @@ import type {
   Consumer,
   Exporter,
   ExporterComponent,
+  Extension,
+  ExtensionComponent,
   Processor,
   ProcessorComponent,
   Receiver,
@@ -87,6 +89,11 @@ export function exporterInstance(id: string, exporter: Exporter): ComponentInsta
   return { id, type: id, definition, config: {}, placeOf };
 }
 
+export function extensionInstance(id: string, extension: Extension): ComponentInstance<ExtensionComponent<unknown>> {
+  const definition: ExtensionComponent<unknown> = { ...common, kind: 'extension', type: id, create: () => extension };
+  return { id, type: id, definition, config: {}, placeOf };
+}
+
 /** `metrics: {receivers: [in], processors, exporters: [out]}` and what else is given. */
 export function samplePipeline(processors: readonly string[], more: Partial<PipelineConfig> = {}): PipelineConfig {
   return { id: 'metrics', signal: 'metrics', receivers: ['in'], processors, exporters: ['out'], place, ...more };
@@ -97,7 +104,16 @@ export function sampleConfig(parts: Pick<ResolvedConfig, 'pipelines'> & Partial<
     logs: { level: 'info', encoding: 'console' },
     metrics: { level: 'none', host: '127.0.0.1', port: 0 },
   } as const;
-  return { receivers: [sampleReceiver('in')], processors: [], exporters: [], telemetry, warnings: [], ...parts };
+  return {
+    receivers: [sampleReceiver('in')],
+    processors: [],
+    exporters: [],
+    extensions: [],
+    usedExtensions: [],
+    telemetry,
+    warnings: [],
+    ...parts,
+  };
 }
 
 /** One flow of 10.0.0.1 to 10.0.0.2, by TCP to port 443. */

@@ -3,6 +3,7 @@ import type { Processor } from '../component/define.ts';
 import { reportOf, WeirError } from '../errors.ts';
 import {
   exporterInstance,
+  extensionInstance,
   sampleConfig,
   sampleExporter,
   samplePipeline,
@@ -12,7 +13,7 @@ import {
 import { startService } from './service.ts';
 
 /** A pipeline `in -> first -> second -> out` that writes down what is started and stopped. */
-function setUp(failing: Record<string, Error> = {}) {
+function setUp(failing: Record<string, Error> = {}, usedExtensions: readonly string[] = []) {
   const steps: string[] = [];
   const lines: string[] = [];
   const lifecycle = (id: string): Processor => {
@@ -28,6 +29,14 @@ function setUp(failing: Record<string, Error> = {}) {
     processors: ['first', 'second'].map((id) => sampleProcessor(id, {}, () => lifecycle(id))),
     exporters: [exporterInstance('out', { ...sampleExporter(), ...lifecycle('out') })],
     pipelines: [samplePipeline(['first', 'second'])],
+    extensions: ['one', 'two', 'spare'].map((id) =>
+      extensionInstance(id, {
+        ...lifecycle(id),
+        ready: () => void steps.push(`ready ${id}`),
+        notReady: () => void steps.push(`not ready ${id}`),
+      }),
+    ),
+    usedExtensions,
     warnings: ['exporter "spare" stands in no pipeline'],
   });
   const start = (metrics = config.telemetry.metrics) =>
@@ -102,4 +111,25 @@ test('self-metrics are served while it runs, on the port of the configuration', 
   await service.stop();
   t.is(steps.at(-1), 'finish in');
   await t.throwsAsync(fetch(`http://127.0.0.1:${port}/metrics`));
+});
+
+test('extensions start before all and stop after all, and are told when the pipelines run', async (t) => {
+  const { start, steps } = setUp({}, ['two', 'one']);
+  const service = await start();
+  const begin = ['start two', 'start one', 'start out', 'start second', 'start first', 'start in'];
+  t.deepEqual(steps.splice(0), [...begin, 'ready two', 'ready one']);
+  await service.stop();
+  const end = ['stop in', 'stop first', 'stop second', 'stop out', 'finish in', 'stop one', 'stop two'];
+  t.deepEqual(steps, ['not ready two', 'not ready one', ...end]);
+});
+
+test('an extension that does not start is named, and no pipeline has started', async (t) => {
+  const { start, steps } = setUp({ 'start one': new Error('no port') }, ['one']);
+  const error = await t.throwsAsync(start(), { instanceOf: WeirError });
+  t.regex(error?.message ?? '', /^failed to start extensions: failed to start "one" extension: .*no port/);
+  t.deepEqual(
+    steps.filter((step) => !step.startsWith('stop')),
+    ['start one', 'finish in'],
+  );
+  t.is(steps.at(-1), 'stop one');
 });

@@ -1,4 +1,7 @@
-/** A running configuration: starts the graph with exporters first, and stops it with receivers first, draining. */
+/**
+ * A running configuration: starts extensions, then the graph with exporters first, and stops it with receivers first,
+ * draining.
+ */
 
 import type { Host } from '../component/define.ts';
 import type { ResolvedConfig, TelemetryConfig } from '../config/types.ts';
@@ -49,11 +52,13 @@ export async function startService(config: ResolvedConfig, options: ServiceOptio
     for (const failure of failures) logger.error('Component failed to stop.', { error: failure });
     throw error;
   }
+  for (const { instance } of graph.extensions) instance.ready?.();
   logger.info('Everything is ready. Begin running and processing data.');
 
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     logger.info('Starting shutdown...');
+    for (const { instance } of graph.extensions) instance.notReady?.();
     const failures = await stopGraph(graph);
     await endpoint?.close();
     if (failures.length > 0) throw new AggregateError(failures, 'failed to shutdown pipelines');
@@ -81,33 +86,35 @@ async function openEndpoint(
   return openMetricsEndpoint({ host, port, registry, logger });
 }
 
-async function startGraph({ exporters, processors, releasers, receivers }: Graph): Promise<void> {
-  const each = async (nodes: readonly Node<Stoppable>[]) => {
+async function startGraph({ extensions, exporters, processors, releasers, receivers }: Graph): Promise<void> {
+  const each = async (nodes: readonly Node<Stoppable>[], doing = 'cannot start pipelines: failed to start') => {
     for (const node of nodes) {
       try {
         await node.instance.start?.();
       } catch (error) {
-        throw inContext(error, 'cannot start pipelines: failed to start', node);
+        throw inContext(error, doing, node);
       }
     }
   };
+  await each(extensions, 'failed to start extensions: failed to start');
   await each([...exporters, ...processors.toReversed()]);
   for (const releaser of releasers) releaser.start();
   await each(receivers);
 }
 
 /** Stops all, also what has not started; one failure does not keep the others from stopping. */
-async function stopGraph({ receivers, releasers, processors, exporters }: Graph): Promise<Error[]> {
+async function stopGraph({ receivers, releasers, processors, exporters, extensions }: Graph): Promise<Error[]> {
   const failures: Error[] = [];
   const each = async <Instance>(
     nodes: readonly Node<Instance>[],
     end: (instance: Instance) => Promise<void> | undefined,
+    doing = 'failed to shutdown pipelines: failed to stop',
   ) => {
     for (const node of nodes) {
       try {
         await end(node.instance);
       } catch (error) {
-        failures.push(inContext(error, 'failed to shutdown pipelines: failed to stop', node));
+        failures.push(inContext(error, doing, node));
       }
     }
   };
@@ -115,5 +122,7 @@ async function stopGraph({ receivers, releasers, processors, exporters }: Graph)
   for (const releaser of releasers) await releaser.stop();
   await each<Stoppable>([...processors, ...exporters], (instance) => instance.stop?.());
   await each(receivers, (receiver) => receiver.finish?.());
+  const stop = (instance: Stoppable) => instance.stop?.();
+  await each(extensions.toReversed(), stop, 'failed to shutdown extensions: failed to stop');
   return failures;
 }

@@ -4,7 +4,7 @@ import { defineExporter } from '../component/define.ts';
 import type { PipelineConfig, ResolvedConfig } from '../config/types.ts';
 import type { MetricTable } from '../table/metric-table.ts';
 
-/** There is always room. Self-metrics have no port: an agent may be running. */
+/** There is always room. Nothing has a port, neither self-metrics nor extensions: an agent may be running. */
 export function withoutExporters(
   config: ResolvedConfig,
   onTables: (pipeline: PipelineConfig, tables: readonly MetricTable[]) => void,
@@ -30,6 +30,7 @@ export function withoutExporters(
   return {
     ...config,
     exporters,
+    usedExtensions: [],
     pipelines: config.pipelines.map((pipeline) => ({ ...pipeline, exporters: [idOf(pipeline)] })),
     telemetry: { ...config.telemetry, metrics: { ...config.telemetry.metrics, level: 'none' } },
   };

@@ -1,10 +1,11 @@
 /** Names both ends of flows from Kubernetes: pod, owner, node, and the Service that was dialled. */
 
-import { defineProcessor, type Host, type Processor } from '../../core/component/define.ts';
+import { defineProcessor, type Explanation, type Host, type Processor } from '../../core/component/define.ts';
 import { createClusterRanges } from '../../core/kubernetes/cluster-ranges.ts';
 import { type SharedStores, sharedStores } from '../../core/kubernetes/shared-stores.ts';
 import type { KubernetesReader } from '../../core/kubernetes/store.ts';
 import { createDialled, dialledAttributes } from '../../core/table/dialled.ts';
+import { endpointOfAttribute } from '../../core/table/endpoint-columns.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import { metadataServers } from '../../core/zones/metadata.ts';
 import { addressesOfThisHost } from '../../core/zones/own-node.ts';
@@ -54,6 +55,10 @@ export function createK8sAttributes(
   let running: Running | undefined;
   return {
     flows: (table) => running?.flows(table) ?? [table],
+    explain: {
+      source: (...of) => running?.explain.source?.(...of),
+      reason: (...of) => running?.explain.reason?.(...of),
+    },
     async start() {
       const store = await lease.start();
       if (store === undefined) {
@@ -74,6 +79,7 @@ export function createK8sAttributes(
 
 interface Running {
   readonly flows: NonNullable<Processor['flows']>;
+  readonly explain: Explanation;
   stop(): Promise<void>;
 }
 
@@ -106,6 +112,7 @@ async function startNaming(
   const dialled = createDialledServices(store);
   const naming = createNaming({
     store,
+    nowMs,
     more: createExtractions(config, store, host.logger),
     looked(dimension, endpoint, identity) {
       if (identity !== undefined) holding.known(dimension, endpoint);
@@ -146,6 +153,17 @@ async function startNaming(
       if (sorted.held === undefined) return sorted.made;
       if (!holding.hasRoomFor(sorted.held.length)) return sorting.sort(named, false).made;
       return [...sorted.made, holding.hold(table, sorted.held)];
+    },
+    explain: {
+      source(table, row, attribute) {
+        if (attribute.includes('.service.')) return 'the Service at the address that was dialled';
+        const endpoint = endpointOfAttribute(table, row, attribute);
+        const identity = endpoint === undefined ? undefined : naming.identityOf(table.ends.endpoints, endpoint);
+        if (identity === undefined) return undefined;
+        const { kind, namespace, name } = identity;
+        return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
+      },
+      reason: (table, row) => (table.kind === 'flows' ? sorting.reasonOf(table, row) : undefined),
     },
     async stop() {
       holding.stop();

@@ -69,7 +69,9 @@ async function measureUpdates(namespace: NetworkNamespace, { port, account }: Se
   const script = `process.stdout.write(await (await fetch('${url}', { method: 'POST' })).text())`;
   const trust = { NODE_EXTRA_CA_CERTS: path.join(account.folder, 'ca.crt') };
   const sending = startNode(namespace, ['--input-type=module', '--eval', script], trust);
-  const sentMs = Number((await text(sending.stdout!)).replace('sent-', ''));
+  const last = await text(sending.stdout!);
+  const sentMs = Number(/^sent-(\d+)$/.exec(last)?.[1]);
+  if (Number.isNaN(sentMs)) throw new Error(`the updates were not sent: ${last}`);
   let [known, knownMs] = ['', Date.now()];
   for (;;) {
     const now = /^otelcol_otelsvc_k8s_pod_updated.*$/m.exec(await scrapeText(namespace))?.[0] ?? '';

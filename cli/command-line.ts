@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { reportOf, WeirError } from '../core/errors.ts';
 import { build, type Command, type Surroundings } from './command.ts';
 import { components } from './components.ts';
+import { convert } from './convert.ts';
 import { explain } from './explain.ts';
 import { printConfig } from './print-config.ts';
 import { run } from './run.ts';
@@ -18,6 +19,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['components', components],
   ['print-config', printConfig],
   ['explain', explain],
+  ['convert', convert],
 ]);
 
 const exitCodes = { fine: 0, failed: 1, usage: 2 } as const;

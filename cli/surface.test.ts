@@ -1,4 +1,7 @@
-/** The components of this build through the command line: every key with its default, old names, keys of Beyla. */
+/**
+ * The components of this build through the command line: every key with its default, old names, keys of Beyla.
+ * long: most of it is the list of keys.
+ */
 
 import test from 'ava';
 import { parse } from 'yaml';
@@ -56,8 +59,8 @@ test('a component with an empty block has every default', async (t) => {
     `yaml:
 receivers: {ebpf_network: }
 processors: {cidr: , zone: , reverse_dns: , filter: , attribute_select: , delta_to_cumulative: , interval: }
-exporters: {debug: , otlp_grpc: {endpoint: 'localhost:4317'}, otlp_http: {endpoint: 'http://localhost:4318'}}
-${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, delta_to_cumulative, interval', 'debug, otlp_grpc, otlp_http')}`,
+exporters: {debug: , otlp_grpc: {endpoint: 'localhost:4317'}, otlp_http: {endpoint: 'http://localhost:4318'}, prometheus: {endpoint: 'localhost:8889'}}
+${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, delta_to_cumulative, interval', 'debug, otlp_grpc, otlp_http, prometheus')}`,
   );
   t.is(code, 0);
   const { receivers, processors, exporters } = parse(output);
@@ -141,6 +144,32 @@ ${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, d
       headers: {},
       timeout: '30s',
       ...sending,
+    },
+    prometheus: {
+      endpoint: 'localhost:8889',
+      namespace: '',
+      const_labels: {},
+      send_timestamps: false,
+      metric_expiration: '5m',
+      resource_constant_labels: { included: [], excluded: [] },
+      resource_to_telemetry_conversion: { enabled: false, exclude_service_attributes: false },
+      enable_open_metrics: false,
+      without_scope_info: false,
+      add_metric_suffixes: true,
+      translation_strategy: '',
+      tls: {
+        cert_file: '',
+        cert_pem: '',
+        key_file: '',
+        key_pem: '',
+        client_ca_file: '',
+        min_version: '1.2',
+        max_version: '',
+      },
+      response_headers: {},
+      read_header_timeout: '1m',
+      write_timeout: '30s',
+      idle_timeout: '1m',
     },
   });
 });

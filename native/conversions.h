@@ -77,12 +77,15 @@ inline Columns columns_of(const Napi::Object &columns)
 }
 
 // Undefined where none are left out.
-inline std::optional<OwnConnections> own_connections_of(const Napi::Value &value)
+inline std::optional<std::vector<OwnConnection>> own_connections_of(const Napi::Value &value)
 {
 	if (!value.IsTypedArray())
 		return std::nullopt;
-	const auto records = value.As<Napi::Uint8Array>();
-	return OwnConnections(records.Data(), records.ByteLength() / sizeof(OwnConnection));
+	const auto bytes = value.As<Napi::Uint8Array>();
+	std::vector<OwnConnection> records(bytes.ByteLength() / sizeof(OwnConnection));
+	if (!records.empty())
+		std::memcpy(records.data(), bytes.Data(), records.size() * sizeof(OwnConnection));
+	return records;
 }
 
 inline Napi::Array text_array(Napi::Env env, const std::vector<std::string> &texts)

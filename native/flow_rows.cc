@@ -26,7 +26,7 @@ void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index,
 		    .dst = known.dst,
 		    .identity = known.identity,
 		    .amount = amount,
-		    .inside = forwarded_.inside(key, amount),
+		    .inside = forwarded_.inside(translation ? translation->ends : key, key.direction, amount),
 		    .translation = translation});
 	pending_.push_back({.index = index, .total = total, .has_row = window.rows > rows_before});
 	if (progress_)
@@ -39,7 +39,7 @@ void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnCo
 		correct_identities(columns);
 	if (const auto &failure = identifier_.roles().sockets_failure())
 		window.sockets_failure = failure->what();
-	window.nat_look_ups = identifier_.true_ends().look_ups();
+	window.nat_look_ups += identifier_.true_ends().look_ups();
 	for (NewFlow &flow : new_flows_) {
 		if (flow.slot != no_slot) {
 			learn(flow);
@@ -54,7 +54,7 @@ void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnCo
 			    .dst = codes.dst,
 			    .identity = flow.identity,
 			    .amount = flow.total,
-			    .inside = forwarded_.inside(flow.key, flow.total),
+			    .inside = forwarded_.inside(flow.true_ends(), flow.key.direction, flow.total),
 			    .translation = flow.translation.get()});
 	}
 	new_flows_.clear();

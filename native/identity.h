@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../bpf/flow.h"
+#include "device_places.h"
 #include "file_descriptor.h"
 #include "openings.h"
 #include "own_connections.h"
@@ -68,8 +69,10 @@ struct NewFlow {
 class Identifier
 {
       public:
-	Identifier(Openings &openings, TrueEnds true_ends, Roles roles, TunnelMode tunnel_mode)
-	    : openings_(openings), true_ends_(std::move(true_ends)), roles_(std::move(roles)), tunnel_mode_(tunnel_mode)
+	Identifier(Openings &openings, TrueEnds true_ends, Roles roles, TunnelMode tunnel_mode,
+		   std::shared_ptr<const DevicePlaces> places)
+	    : openings_(openings), true_ends_(std::move(true_ends)), roles_(std::move(roles)),
+	      tunnel_mode_(tunnel_mode), places_(std::move(places))
 	{
 	}
 
@@ -78,7 +81,7 @@ class Identifier
 	bool identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own,
 		      std::vector<NewFlow> &flows);
 
-	const TrueEnds &true_ends() const
+	TrueEnds &true_ends()
 	{
 		return true_ends_;
 	}
@@ -107,6 +110,7 @@ class Identifier
 	TrueEnds true_ends_;
 	Roles roles_;
 	TunnelMode tunnel_mode_;
+	std::shared_ptr<const DevicePlaces> places_;
 	Tunnels tunnels_;
 };
 

@@ -2,7 +2,10 @@
 #include "true_ends.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <map>
+#include <optional>
 
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <netinet/in.h>
@@ -44,33 +47,55 @@ void TrueEnds::find(std::vector<NewFlow> &flows)
 	findings_.assign(flows.size(), Finding::not_asked);
 	if (!conntrack_ || flows.empty() || !kernel_translates())
 		return;
-	std::vector<uint32_t> by_tuple, by_list;
+	std::map<uint32_t, Questions> by_base;
 	for (uint32_t index = 0; index < flows.size(); index++) {
 		const flow_key &key = flows[index].key;
 		if (flows[index].identity.disposition != LEAVES)
 			continue;
+		Questions &questions = by_base[places_->base_of(key.iface)];
 		if (is_icmp(key.transport) && is_query(key))
-			by_list.push_back(index);
+			questions.by_list.push_back(index);
 		// A fragment whose first part was not seen shows no ports.
 		else if (!is_icmp(key.transport) && !(has_ports(key.transport) && !key.src_port && !key.dst_port))
-			by_tuple.push_back(index);
+			questions.by_tuple.push_back(index);
 	}
-	try {
-		ask(flows, by_tuple, by_list);
-	} catch (const Failure &failure) {
-		look_ups_.error = failure.error_number;
+	for (const auto &[base, questions] : by_base) {
+		try {
+			ask_in(base, flows, questions);
+		} catch (const Failure &failure) {
+			// A namespace that is gone took its connections with it.
+			if (failure.error_number != ESTALE)
+				look_ups_.error = failure.error_number;
+		}
 	}
 	settle(flows);
 }
 
-void TrueEnds::ask(std::vector<NewFlow> &flows, const std::vector<uint32_t> &by_tuple,
-		   const std::vector<uint32_t> &by_list)
+// The socket there is made anew each time: while it is open, the namespace cannot go.
+void TrueEnds::ask_in(uint32_t base, std::vector<NewFlow> &flows, const Questions &questions)
 {
-	for (const auto *asked : {&by_tuple, &by_list})
-		for (const uint32_t index : *asked)
-			findings_[index] = Finding::failed;
-	if (conntrack_->entries() == 0) {
-		findings_.assign(flows.size(), Finding::not_asked);
+	const std::optional<NetworkNamespace> place = places_->with_base(base);
+	if (!place) {
+		asked_ = conntrack_.get();
+		ask(flows, questions);
+		return;
+	}
+	Conntrack there = in_namespace(place, [] { return Conntrack(); });
+	asked_ = &there;
+	ask(flows, questions);
+}
+
+void TrueEnds::ask(std::vector<NewFlow> &flows, const Questions &questions)
+{
+	const auto &[by_tuple, by_list] = questions;
+	const auto all_are = [&](Finding finding) {
+		for (const auto *asked : {&by_tuple, &by_list})
+			for (const uint32_t index : *asked)
+				findings_[index] = finding;
+	};
+	all_are(Finding::failed);
+	if (asked_->entries() == 0) {
+		all_are(Finding::not_asked);
 		return;
 	}
 	if (by_tuple.size() <= look_up_budget)
@@ -91,7 +116,7 @@ void TrueEnds::look_up(std::vector<NewFlow> &flows, std::vector<uint32_t> asked)
 			tuples.push_back(other_way ? reversed(tuple) : tuple);
 		}
 		const std::vector<Answer> answers =
-		    conntrack_->look_up(tuples, [&](size_t at, const Connection &connection) {
+		    asked_->look_up(tuples, [&](size_t at, const Connection &connection) {
 			    note(flows[asked[at]], asked[at], connection);
 		    });
 		std::vector<uint32_t> left;
@@ -143,7 +168,7 @@ bool TrueEnds::list(std::vector<NewFlow> &flows, const std::vector<uint32_t> &as
 	};
 	for (int attempt = 0; attempt < list_attempts; attempt++) {
 		look_ups_.dumps++;
-		if (conntrack_->dump(filter, visit))
+		if (asked_->dump(filter, visit))
 			return true;
 	}
 	return false;

@@ -139,6 +139,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const resource = url.pathname.split('/').at(-1)!;
   if (request.method === 'POST') {
     response.end(await sendUpdates(Number(url.searchParams.get('rate')), Number(url.searchParams.get('seconds'))));
+  } else if (kinds[resource] === undefined) {
+    response.writeHead(404).end();
   } else if (url.searchParams.has('watch')) {
     response.writeHead(200).flushHeaders();
     if (resource === 'pods') podWatch = response;

@@ -3,11 +3,18 @@
 import type { AddressInfo, Server } from 'node:net';
 import { WeirError } from '../errors.ts';
 
-export interface ListenPlace {
+export interface ListenAddress {
   /** Empty: every address of this host. */
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
+}
+
+/** As a user writes it: `[::1]:8889`. */
+export const shownAddress = ({ host, port }: ListenAddress): string =>
+  `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+export interface ListenPlace extends ListenAddress {
   /** What is served there, as it stands behind `cannot serve`. */
   readonly what: string;
   /** The key that the user changes. */
@@ -28,10 +35,11 @@ export function listen(server: Server, place: ListenPlace): Promise<number> {
   });
 }
 
-function listenError(cause: NodeJS.ErrnoException, { host, port, what, path, otherwise }: ListenPlace): WeirError {
+function listenError(cause: NodeJS.ErrnoException, place: ListenPlace): WeirError {
+  const { what, path, otherwise } = place;
   const busy = cause.code === 'EADDRINUSE';
   const reason = busy ? 'the address is already in use' : cause.message;
-  return new WeirError('component/start', `cannot serve ${what} at ${host}:${port}: ${reason}`, {
+  return new WeirError('component/start', `cannot serve ${what} at ${shownAddress(place)}: ${reason}`, {
     ...(path === undefined ? {} : { path }),
     fix: busy ? `stop the program that listens there, or ${otherwise.busy}` : otherwise.refused,
     cause,

@@ -4,7 +4,7 @@
  * begins.
  */
 
-import { attributeNamed } from '../table/attributes.ts';
+import { attributeNamed, readingOf } from '../table/attributes.ts';
 import type { AttributeValue } from '../table/dictionary.ts';
 import { createFlowRows, type FlowRows } from '../table/flow-rows.ts';
 import type { FlowMeasures, FlowTable, NamingPreset } from '../table/flow-table.ts';
@@ -58,6 +58,9 @@ interface KnownMetric {
   readonly partial: boolean;
 }
 
+/** Beyond it senders are known anew, which costs their series a new index and nothing else. */
+const MAX_SENDERS = 10_000;
+
 const presets = ['beyla', 'obi', 'otel'] as const;
 const knownMetrics = new Map<string, KnownMetric>(
   flowMetrics.flatMap(({ descriptors, measure, where }) =>
@@ -78,6 +81,7 @@ export function createFlowWindows({ metricNames, onRefused }: FlowWindowsOptions
 
   function senderOf({ resource, scope }: DecodedMetric): Sender {
     const key = JSON.stringify([resource, scope]);
+    if (senders.size >= MAX_SENDERS) senders.clear();
     const known = senders.get(key) ?? { resource: { attributes: Object.fromEntries(resource) }, scope };
     senders.set(key, known);
     return known;
@@ -146,16 +150,16 @@ function refusalOf({ partial }: KnownMetric, { temporality }: DecodedMetric): Re
   return temporality === 'delta' ? undefined : 'not a delta sum';
 }
 
-/** Attributes under their names in the catalogue, whatever the preset. */
+/** Attributes under their names in the catalogue and with its values, whatever the preset. */
 function createNames(): (attributes: DecodedAttributes) => (readonly [string, AttributeValue])[] {
-  const known = new Map<string, string>();
+  const known = new Map<string, { readonly own: string; read(value: AttributeValue): AttributeValue }>();
   return (attributes) =>
     attributes.map(([name, value]) => {
-      let own = known.get(name);
-      if (own === undefined) {
-        own = attributeNamed(name)?.name ?? name;
-        known.set(name, own);
+      let attribute = known.get(name);
+      if (attribute === undefined) {
+        attribute = { own: attributeNamed(name)?.name ?? name, read: readingOf(name) };
+        known.set(name, attribute);
       }
-      return [own, value] as const;
+      return [attribute.own, attribute.read(value)] as const;
     });
 }

@@ -123,6 +123,15 @@ test('says who gave each value and from where, and the series that the flow is i
   t.is(following.rowsSeen(), 4);
 });
 
+test('finds the series under presets that write values in another way', (t) => {
+  const { following, consumer } = follow({}, []);
+  consumer.consume({ ...flowsTo('10.0.0.2'), metricNames: ['otel'] });
+  const [report] = following.reports();
+  t.is(report?.fate.kind, 'kept');
+  if (report?.fate.kind === 'kept')
+    t.regex(report.fate.series[0]?.series ?? '', /^network\.flow\.io\{.*network\.transport=tcp/);
+});
+
 test('says which processor dropped a flow and why, of the rows that are left too', (t) => {
   const { following, consumer } = follow({ first: dropFirst, second: dropFirst }, []);
   consumer.consume(flowsTo('10.0.0.2', '10.0.0.3', '10.0.0.4'));

@@ -3,7 +3,7 @@
  * back: the pipelines run as they are, with their own processors, and only exporters are left out.
  */
 
-import type { Consumer, FromFlows, HeldRows, Processor } from '../component/define.ts';
+import type { Consumer, FilterReason, FromFlows, HeldRows, Processor } from '../component/define.ts';
 import type { ResolvedConfig } from '../config/types.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
@@ -85,7 +85,8 @@ export function followFlows(config: ResolvedConfig, selectors: readonly Selector
       else if (one.kind === 'filtered') {
         for (const place of one.places) {
           touch(flows?.get(place), (flow) => {
-            flow.fate = { kind: 'dropped', processor: id, reason: explain?.reason?.(flow.table, flow.row) };
+            const reason = explain?.reason?.(flow.table, flow.row) ?? wordsOfReason[one.reason];
+            flow.fate = { kind: 'dropped', processor: id, reason };
           });
         }
       } else if (one.kind === 'held') {
@@ -210,6 +211,12 @@ export function followFlows(config: ResolvedConfig, selectors: readonly Selector
     rowsSeen: () => rowsSeen,
   };
 }
+
+/** Where the processor itself has nothing to say. */
+const wordsOfReason: Readonly<Record<FilterReason, string>> = {
+  rule: 'its configuration says so',
+  counted_elsewhere: 'the agent of another node reports it',
+};
 
 /** A processor in its pipeline. */
 interface Place {

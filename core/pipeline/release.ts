@@ -55,6 +55,7 @@ export function createReleaser(parts: ReleaserParts): Releaser | undefined {
   let changed = new AbortController();
   let sleepingUntilMs = Infinity;
   let running: Promise<void> | undefined;
+  let stopping: Promise<void> | undefined;
 
   const dueMs = () => Math.min(...holders.map(({ held }) => held.dueMs() ?? Infinity));
   const holdsNothing = () => holders.every(({ held }) => held.dueMs() === undefined);
@@ -125,13 +126,10 @@ export function createReleaser(parts: ReleaserParts): Releaser | undefined {
     start() {
       running = run();
     },
-    stop: (() => {
-      let stopping: Promise<void> | undefined;
-      return () => {
-        stopping ??= end();
-        return stopping;
-      };
-    })(),
+    stop() {
+      stopping ??= end();
+      return stopping;
+    },
   };
 }
 

@@ -9,6 +9,7 @@
 import type { AttributeColumn, AttributeValue } from './dictionary.ts';
 import type { FlowTable, NamingPreset } from './flow-table.ts';
 import type { MetricFamily } from './metrics.ts';
+import { protocolNames } from './protocols.ts';
 
 /** What makes an attribute part of a default selection: a fact about the pipeline. */
 export type Condition = 'always' | 'kubernetes' | 'cidrs' | 'deduper_none' | 'carriers';
@@ -28,12 +29,18 @@ export interface Attribute {
   readonly shown: Readonly<Partial<Record<MetricFamily, Condition>>>;
   /** Null where the convention has no such attribute: then it does not leave under that preset. */
   readonly names: Readonly<Record<NamingPreset, string | null>>;
-  /** How a preset writes its values; where there is no entry, as they are. Different values stay different. */
-  readonly values: Readonly<Partial<Record<NamingPreset, (value: AttributeValue) => AttributeValue>>>;
+  /** How a preset writes its values, where not as they are. */
+  readonly values: Readonly<Partial<Record<NamingPreset, Writing>>>;
   /** Under a preset it leaves only where another attribute has this value, where anything fills that one. */
   readonly only: Readonly<
     Partial<Record<NamingPreset, { readonly attribute: string; readonly value: AttributeValue }>>
   >;
+}
+
+/** Each way undoes the other: different values stay different. */
+export interface Writing {
+  write(value: AttributeValue): AttributeValue;
+  read(value: AttributeValue): AttributeValue;
 }
 
 interface Entry {
@@ -75,8 +82,13 @@ export function pair(entry: Entry & { readonly otel: string | null }): readonly 
   return [ofEnd('src', 'source', 'source'), ofEnd('dst', 'destination', 'destination')];
 }
 
+const protocolOfLowerCase = new Map(protocolNames.map((name) => [name.toLowerCase(), name]));
+
 /** The semantic conventions write transports in lower case. */
-const lowerCase = (value: AttributeValue) => String(value).toLowerCase();
+const lowerCaseProtocol: Writing = {
+  write: (value) => String(value).toLowerCase(),
+  read: (value) => protocolOfLowerCase.get(String(value)) ?? value,
+};
 
 /** In the order in which they leave. */
 const catalogue: Attribute[] = [
@@ -115,7 +127,7 @@ const catalogue: Attribute[] = [
   attribute({
     name: 'transport',
     otel: 'network.transport',
-    values: { otel: lowerCase },
+    values: { otel: lowerCaseProtocol },
     cardinality: 'fine',
     description: 'Transport protocol, such as TCP (tcp under otel); a number where it has no name.',
   }),
@@ -350,6 +362,18 @@ export const attributeOf = (name: string): Attribute | undefined => byName.get(n
 /** The attribute of that name in any preset's spelling, with dots or underscores; where two have it, the first preset's. */
 export function attributeNamed(name: string): Attribute | undefined {
   return bySpelling.get(name.replaceAll('.', '_'));
+}
+
+/** By the name under which a preset sends values that it writes in its own way. */
+const readings = new Map(
+  presets.flatMap((preset) =>
+    attributes.flatMap(({ names, values }) => [[names[preset], values[preset]?.read] as const]),
+  ),
+);
+
+/** Gives back a value as it is under the catalogue's name, from how the preset that has this name sends it. */
+export function readingOf(name: string): (value: AttributeValue) => AttributeValue {
+  return readings.get(name) ?? ((value) => value);
 }
 
 /** The names under which an attribute may leave; of one outside the catalogue its own. */

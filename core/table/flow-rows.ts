@@ -5,10 +5,11 @@
 
 import { addressText, parseAddress } from './address.ts';
 import { attributeOf } from './attributes.ts';
-import { ABSENT, type AttributeColumn, type AttributeValue } from './dictionary.ts';
+import { ABSENT, type AttributeColumn, type AttributeValue, type Dictionary, numbers } from './dictionary.ts';
 import { EndpointDimension } from './dimension.ts';
 import { withEndpointAttribute } from './endpoint-columns.ts';
 import type { FlowMeasures, FlowTable } from './flow-table.ts';
+import { protocolNames, protocolNumber } from './protocols.ts';
 import { ValueList } from './value-list.ts';
 import { withInterZone } from './zones.ts';
 
@@ -46,12 +47,18 @@ class Codes {
   }
 }
 
+/** From values of an attribute to codes; undefined: the attribute cannot have such a value. */
+interface Coder {
+  readonly dictionary: Dictionary;
+  code(value: AttributeValue): number | undefined;
+}
+
 /** What the tables of one epoch share. */
 interface Epoch {
   readonly endpoints: EndpointDimension;
   readonly endpointOf: Map<string, number>;
   /** By attribute; an attribute that one table had is a column of every later one, so that selections stay the same. */
-  readonly dictionaries: Map<string, ValueList>;
+  readonly coders: Map<string, Coder>;
   /** Of endpoints whose name is not their address. */
   readonly names: Map<number, string>;
   readonly namesKey: object;
@@ -72,7 +79,7 @@ export function createFlowRows(): () => FlowRows {
 const beginEpoch = (number: number): Epoch => ({
   endpoints: new EndpointDimension(number),
   endpointOf: new Map(),
-  dictionaries: new Map(),
+  coders: new Map(),
   names: new Map(),
   namesKey: {},
 });
@@ -87,9 +94,11 @@ function beginRows(epoch: Epoch): FlowRows {
     const attribute = attributeOf(name);
     if (attribute === undefined || ofEnds.has(name)) return;
     const own = attribute.olderNameOf ?? name;
+    const code = coderOf(epoch, own, attribute.type).code(value);
+    if (code === undefined) return;
     const codes = columns.get(own) ?? new Codes();
     columns.set(own, codes);
-    codes.set(rows, dictionaryOf(epoch, own).code(typed(value, attribute.type)));
+    codes.set(rows, code);
   };
 
   return {
@@ -114,7 +123,7 @@ function beginRows(epoch: Epoch): FlowRows {
     finish(origin) {
       const src = ends.src.first(rows);
       const dst = ends.dst.first(rows);
-      const made = [...epoch.dictionaries].map(([attribute, dictionary]): readonly [string, AttributeColumn] => [
+      const made = [...epoch.coders].map(([attribute, { dictionary }]): readonly [string, AttributeColumn] => [
         attribute,
         { attribute, dictionary, rows: (columns.get(attribute) ?? new Codes()).first(rows) },
       ]);
@@ -146,17 +155,35 @@ function endpointOf({ endpoints, endpointOf }: Epoch, address: AttributeValue | 
   return endpoint;
 }
 
-function dictionaryOf({ dictionaries }: Epoch, attribute: string): ValueList {
-  const known = dictionaries.get(attribute) ?? new ValueList();
-  dictionaries.set(attribute, known);
+function coderOf(epoch: Epoch, attribute: string, type: 'string' | 'int' | 'bool'): Coder {
+  const known = epoch.coders.get(attribute) ?? makeCoder(epoch, attribute, type);
+  epoch.coders.set(attribute, known);
   return known;
 }
 
 /** Some senders write numbers as texts, or the other way round. */
-function typed(value: AttributeValue, type: 'string' | 'int' | 'bool'): AttributeValue {
-  if (type === 'string') return String(value);
-  if (type === 'int' && typeof value === 'string' && /^\d+$/.test(value)) return Number(value);
-  return type === 'bool' && typeof value === 'string' ? value === 'true' : value;
+function makeCoder(epoch: Epoch, attribute: string, type: 'string' | 'int' | 'bool'): Coder {
+  // Whoever follows a translated end looks for endpoints and ports, as the kernel's rows have them.
+  if (attribute.endsWith('.nat.address')) {
+    return { dictionary: epoch.endpoints.addresses, code: (value) => endpointOf(epoch, value) };
+  }
+  if (type === 'int') {
+    const code = (value: AttributeValue) => {
+      const number = Number(value);
+      return Number.isInteger(number) && number >= 0 && number < ABSENT ? number : undefined;
+    };
+    return { dictionary: numbers, code };
+  }
+  const list = new ValueList();
+  const isTransport = attribute === 'transport';
+  const plain = type === 'bool' ? (value: AttributeValue) => value === true || value === 'true' : String;
+  return { dictionary: list, code: (value) => list.code(isTransport ? transportOf(value) : plain(value)) };
+}
+
+/** Some presets write it in lower case. */
+function transportOf(value: AttributeValue): string {
+  const number = protocolNumber(String(value));
+  return number === undefined ? String(value) : protocolNames[number]!;
 }
 
 function columnsOfEnds({ endpoints }: Epoch, src: Uint32Array, dst: Uint32Array) {
@@ -177,7 +204,7 @@ function columnsOfEnds({ endpoints }: Epoch, src: Uint32Array, dst: Uint32Array)
  */
 function withNames(table: FlowTable, epoch: Epoch): FlowTable {
   const { endpoints, names, namesKey } = epoch;
-  if (!epoch.dictionaries.has('src.name') && !epoch.dictionaries.has('dst.name')) return table;
+  if (!epoch.coders.has('src.name') && !epoch.coders.has('dst.name')) return table;
   const seen = new Map<number, string>();
   for (const end of ['src', 'dst'] as const) {
     const column = table.columns.get(`${end}.name`)!;

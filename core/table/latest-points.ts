@@ -53,11 +53,21 @@ class LatestOfMetric {
   }
 
   #latestTable(): MetricTable[] {
-    const ids = Uint32Array.from(this.#idsWithPoint());
-    if (ids.length === 0) return [];
-    const values = Float64Array.from(ids, (id) => this.#values[id]!);
-    const startCodes = Uint32Array.from(ids, (id) => this.#startCodes[id]!);
-    return [{ ...this.#last, ids, values, starts: this.#starts, startCodes }];
+    const size = this.#startCodes.length;
+    const ids = new Uint32Array(size);
+    const values = new Float64Array(size);
+    const startCodes = new Uint32Array(size);
+    let points = 0;
+    for (let id = 0; id < size; id++) {
+      if (this.#startCodes[id] === NO_POINT) continue;
+      ids[points] = id;
+      values[points] = this.#values[id]!;
+      startCodes[points++] = this.#startCodes[id]!;
+    }
+    if (points === 0) return [];
+    // Copies: a table that waits in a queue must not hold the places of series without a point.
+    const cut = { ids: ids.slice(0, points), values: values.slice(0, points), startCodes: startCodes.slice(0, points) };
+    return [{ ...this.#last, ...cut, starts: this.#starts }];
   }
 
   /** A series may have been reset more than once between two tables that leave. */
@@ -70,10 +80,6 @@ class LatestOfMetric {
       starts: points.map(({ startNs }) => startNs),
       startCodes: Uint32Array.from(points, (_, at) => at),
     }));
-  }
-
-  *#idsWithPoint(): Generator<number> {
-    for (let id = 0; id < this.#startCodes.length; id++) if (this.#startCodes[id] !== NO_POINT) yield id;
   }
 
   #startCode(startNs: bigint): number {

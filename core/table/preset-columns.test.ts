@@ -37,9 +37,12 @@ test('transports are in upper case under the presets of Beyla, and in lower case
   );
 });
 
-test('what a preset writes in another way stays as many different values', (t) => {
+test('what a preset writes in another way stays as many different values, and can be read again', (t) => {
   for (const { values } of attributes) {
-    for (const write of Object.values(values)) t.is(new Set(protocolNames.map(write)).size, protocolNames.length);
+    for (const { write, read } of Object.values(values)) {
+      t.is(new Set(protocolNames.map(write)).size, protocolNames.length);
+      t.deepEqual(protocolNames.map(write).map(read), [...protocolNames]);
+    }
   }
 });
 

@@ -3,7 +3,7 @@
  * name for some of the values only.
  */
 
-import { type Attribute, attributeOf, columnOf } from './attributes.ts';
+import { type Attribute, attributeOf, columnOf, type Writing } from './attributes.ts';
 import { ABSENT, type AttributeColumn, type AttributeValue, type Dictionary, lazyColumn } from './dictionary.ts';
 import type { FlowTable, NamingPreset } from './flow-table.ts';
 
@@ -11,8 +11,6 @@ export interface NamedColumn {
   readonly name: string;
   readonly column: AttributeColumn;
 }
-
-type Rewrite = (value: AttributeValue) => AttributeValue;
 
 /** The attributes that the table has and the preset has a name for, in the order given. */
 export function namedColumns(
@@ -29,29 +27,29 @@ export function namedColumns(
 }
 
 function columnUnder(table: FlowTable, { values, only }: Attribute, column: AttributeColumn, preset: NamingPreset) {
-  const rewrite = values[preset];
+  const writing = values[preset];
   const condition = only[preset];
   const other = condition && table.columns.get(condition.attribute);
   const kept = other === undefined ? column : columnWhere(column, other, condition!.value, table.rows);
-  if (rewrite === undefined) return kept;
+  if (writing === undefined) return kept;
   const { attribute, through } = kept;
-  const dictionary = rewritten(kept.dictionary, rewrite);
+  const dictionary = rewritten(kept.dictionary, writing);
   return lazyColumn({ attribute, dictionary, ...(through === undefined ? {} : { through }) }, () => kept.rows);
 }
 
 /** By dictionary: the same object each time, so that series ids stay. */
-const rewrittenBy = new Map<Rewrite, WeakMap<Dictionary, Dictionary>>();
+const rewrittenBy = new Map<Writing, WeakMap<Dictionary, Dictionary>>();
 
-function rewritten(dictionary: Dictionary, rewrite: Rewrite): Dictionary {
-  const known = rewrittenBy.get(rewrite) ?? new WeakMap<Dictionary, Dictionary>();
-  rewrittenBy.set(rewrite, known);
+function rewritten(dictionary: Dictionary, writing: Writing): Dictionary {
+  const known = rewrittenBy.get(writing) ?? new WeakMap<Dictionary, Dictionary>();
+  rewrittenBy.set(writing, known);
   let made = known.get(dictionary);
   if (made === undefined) {
     const { exists } = dictionary;
     made = {
       at: (code) => {
         const value = dictionary.at(code);
-        return value === undefined ? undefined : rewrite(value);
+        return value === undefined ? undefined : writing.write(value);
       },
       ...(exists === undefined ? {} : { exists: (code: number) => exists.call(dictionary, code) }),
     };

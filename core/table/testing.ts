@@ -51,7 +51,9 @@ export function createTestTables(
   function dictionaryOf(attribute: string): ValueList {
     let dictionary = dictionaries.get(attribute);
     if (dictionary === undefined) {
-      dictionary = new ValueList(exists[attribute]);
+      dictionary = new ValueList();
+      const [values, known] = [dictionary, exists[attribute]];
+      if (known !== undefined) values.exists = (code) => known(values.at(code)!);
       dictionaries.set(attribute, dictionary);
     }
     return dictionary;

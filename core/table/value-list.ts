@@ -6,16 +6,7 @@ export class ValueList implements Dictionary {
   readonly #values: AttributeValue[] = [];
   readonly #codes = new Map<AttributeValue, number>();
 
-  readonly exists?: (code: number) => boolean;
-
-  /** `exists`: whether what a value names exists now; absent: nobody knows. */
-  constructor(exists?: (value: AttributeValue) => boolean) {
-    if (exists === undefined) return;
-    this.exists = (code) => {
-      const value = this.at(code);
-      return value !== undefined && exists(value);
-    };
-  }
+  exists?: (code: number) => boolean;
 
   at(code: number): AttributeValue | undefined {
     return this.#values[code];

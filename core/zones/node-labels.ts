@@ -5,6 +5,7 @@ import { createEndpointChanges, type EndpointChanges } from '../kubernetes/endpo
 import { AS_OTHERS, type SharedStores, type StoreHost } from '../kubernetes/shared-stores.ts';
 import type { KubernetesReader } from '../kubernetes/store.ts';
 import { ADDRESS_BYTES } from '../table/address.ts';
+import type { EndpointDimension } from '../table/dimension.ts';
 import type { ZoneSource } from './zone-source.ts';
 
 export interface NodeLabelOptions {
@@ -34,11 +35,16 @@ export function zoneOfNodeLabels({ zone, region, stores, host }: NodeLabelOption
     if (store !== undefined && lease.isAlone) await store.health.waitForSync(SYNC_MS);
   }
 
+  const nodeOf = (endpoints: EndpointDimension, endpoint: number) => {
+    const offset = endpoint * ADDRESS_BYTES;
+    const address = endpoints.addressBytes.subarray(offset, offset + ADDRESS_BYTES);
+    return store?.identityAt(address, Number(host.clock.nowNs() / 1_000_000n))?.node;
+  };
+
   return {
+    explain: (endpoints, endpoint) => `the labels of the node ${nodeOf(endpoints, endpoint)?.name}`,
     placeOf(endpoints, endpoint) {
-      const offset = endpoint * ADDRESS_BYTES;
-      const address = endpoints.addressBytes.subarray(offset, offset + ADDRESS_BYTES);
-      const labels = store?.identityAt(address, Number(host.clock.nowNs() / 1_000_000n))?.node?.labels;
+      const labels = nodeOf(endpoints, endpoint)?.labels;
       const place = {
         ...(labels?.[zone] ? { zone: labels[zone] } : {}),
         ...(labels?.[region] ? { region: labels[region] } : {}),

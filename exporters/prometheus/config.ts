@@ -4,6 +4,7 @@ import type { ConfigProblem } from '../../core/component/define.ts';
 import { boolean, duration, headers, oneOf, secret, stringList, text, wrongType } from '../../core/config/formats.ts';
 import { globExpression } from '../../core/config/glob.ts';
 import { type ConfigSchema, type Format, FormatError, type Property } from '../../core/config/schema.ts';
+import type { ListenAddress } from '../../core/network/listen.ts';
 import { headerProblems, type TlsConfig, tlsProblems } from '../../core/otlp/client-schema.ts';
 import { labelName } from './names.ts';
 
@@ -120,13 +121,6 @@ export const prometheusSchema: ConfigSchema<PrometheusConfig> = {
   },
   idle_timeout: { format: duration, default: '1m', doc: 'How long a connection is kept between scrapes.' },
 };
-
-export interface ListenAddress {
-  /** Empty: all addresses of this host. */
-  readonly host: string;
-  /** 0: a free one. */
-  readonly port: number;
-}
 
 /** Reads `host:port`, `[::1]:port` or `:port`; a string is what is wrong with it. */
 export function parseListenAddress(endpoint: string): ListenAddress | string {

@@ -16,45 +16,36 @@ export interface ExpositionOptions {
 
 export interface Exposition {
   readonly pieces: number;
-  /** The bytes of a piece, 0 to pieces - 1: the same ones however often it is asked for. */
-  piece(number: number): Buffer;
+  /**
+   * The bytes of a piece, 0 to pieces - 1, written into a buffer that the caller uses again and again: a new one for each
+   * piece keeps the garbage collector busy for longer than all the writing takes. One that is too small is left alone.
+   */
+  piece(number: number, into: Buffer): Buffer;
 }
 
-/** Some 70 kB of text. */
-const SERIES_PER_PIECE = 128;
+/** Some 140 kB of text. */
+const SERIES_PER_PIECE = 256;
+/** A buffer that holds nearly every piece. */
+export const PIECE_BYTES = 256 * 1024;
 /** Digits of 2^53, and one more. */
 const MAX_VALUE_BYTES = 17;
 /** A space, and a time of which milliseconds are the smallest part. */
 const MAX_TIME_BYTES = 24;
 
-/** Scrapes that run side by side read the same pieces soon after each other; about 2 MB. */
-const KEPT_PIECES = 32;
-
 export function createExposition(snapshot: Snapshot, options: ExpositionOptions): Exposition {
-  const writers = [
+  const writers: readonly Writer[] = [
     () => Buffer.from(targetText(snapshot.targets, options)),
     ...snapshot.families.flatMap((family) => familyWriters(family, snapshot.texts, options)),
     ...(options.format === 'openmetrics' ? [() => Buffer.from('# EOF\n')] : []),
   ];
-  const kept = new Map<number, Buffer>();
-  return {
-    pieces: writers.length,
-    piece(number) {
-      const known = kept.get(number);
-      if (known !== undefined) return known;
-      const bytes = writers[number]!();
-      kept.set(number, bytes);
-      if (kept.size > KEPT_PIECES) kept.delete(kept.keys().next().value!);
-      return bytes;
-    },
-  };
+  return { pieces: writers.length, piece: (number, into) => writers[number]!(into) };
 }
 
 type FamilySnapshot = Snapshot['families'][number];
 
 const TOTAL = '_total';
 
-type Writer = () => Buffer;
+type Writer = (into: Buffer) => Buffer;
 
 function familyWriters(family: FamilySnapshot, texts: TextPlaces, options: ExpositionOptions): readonly Writer[] {
   const { name, help, values } = family;
@@ -71,7 +62,7 @@ function familyWriters(family: FamilySnapshot, texts: TextPlaces, options: Expos
   const writers: Writer[] = [() => Buffer.from(heading(openName, help, isCounter ? 'counter' : 'unknown', format))];
   for (let from = 0; from < values.length; from += SERIES_PER_PIECE) {
     const to = Math.min(from + SERIES_PER_PIECE, values.length);
-    writers.push(() => seriesLines(family, texts, lines, from, to));
+    writers.push((into) => seriesLines(family, texts, lines, { from, to, into }));
   }
   return writers;
 }
@@ -95,15 +86,14 @@ function seriesLines(
   { texts, values, startMs, endMs }: FamilySnapshot,
   { segments, segmentOf, startOf, lengthOf }: TextPlaces,
   { name, created, timestamps }: LineParts,
-  from: number,
-  to: number,
+  { from, to, into }: { readonly from: number; readonly to: number; readonly into: Buffer },
 ): Buffer {
   const aside = name.length + MAX_VALUE_BYTES + (timestamps === undefined ? 0 : MAX_TIME_BYTES);
   const asideCreated = created === undefined ? 0 : created.length + 2 * MAX_TIME_BYTES;
   let most = (aside + asideCreated) * (to - from);
   for (let series = from; series < to; series++) most += lengthOf[texts[series]!]! * (created === undefined ? 1 : 2);
 
-  const bytes = Buffer.allocUnsafe(most);
+  const bytes = into.length < most ? Buffer.allocUnsafe(most) : into;
   let at = 0;
   for (let series = from; series < to; series++) {
     const text = texts[series]!;

@@ -1,9 +1,9 @@
 /** Serves metrics for Prometheus to scrape. Delta points are summed here, so nothing needs to do it before. */
 
 import { defineExporter, type Exporter, type Host } from '../../core/component/define.ts';
+import { type ListenAddress, shownAddress } from '../../core/network/listen.ts';
 import { exporterCounters } from '../../core/queue/counters.ts';
 import {
-  type ListenAddress,
   type PrometheusConfig,
   parseListenAddress,
   prometheusProblems,
@@ -42,7 +42,9 @@ export function createPrometheusExporter(config: PrometheusConfig, host: Host): 
     port: () => port,
     async start() {
       port = await server.start();
-      host.logger.info('Serving metrics for Prometheus.', { endpoint: `${address.host}:${port}/metrics` });
+      host.logger.info('Serving metrics for Prometheus.', {
+        endpoint: `${shownAddress({ ...address, port })}/metrics`,
+      });
     },
     stop: () => server.stop(),
     hasRoom: () => true,

@@ -66,7 +66,7 @@ export class LabelTexts {
 
   /** Of the text in the scratch buffer. */
   #find(length: number): number {
-    this.#scratch.fill(0, length, length + WORD_BYTES);
+    for (let at = length; at < length + WORD_BYTES; at++) this.#scratch[at] = 0;
     const hash = hashOf(this.#scratch, length, this.#seed);
     const mask = this.#slots.length - 1;
     let slot = hash & mask;

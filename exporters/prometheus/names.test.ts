@@ -1,4 +1,5 @@
 import test from 'ava';
+import { attributes } from '../../core/table/attributes.ts';
 import { flowMetrics } from '../../core/table/metrics.ts';
 import { labelName, metricName } from './names.ts';
 
@@ -52,4 +53,11 @@ test('labels are letters, digits and single underscores, and never those of Prom
   t.is(labelName('_hidden'), 'key_hidden');
   t.is(labelName('__name__'), 'key_name_');
   t.is(labelName('größe'), 'gr_e');
+});
+
+test('no two attributes of the catalogue have the same label', (t) => {
+  for (const preset of ['beyla', 'obi', 'otel'] as const) {
+    const names = new Set(attributes.flatMap((attribute) => attribute.names[preset] ?? []));
+    t.is(new Set([...names].map(labelName)).size, names.size, preset);
+  }
 });

@@ -1,10 +1,18 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
+import { createCertificate } from '../../test/support/certificate.ts';
 import { configOf } from '../../test/support/component-config.ts';
 import { numberedSeries } from '../../test/support/metric-tables.ts';
 import { createRecordingHost } from '../../test/support/recording-host.ts';
-import { bodyOf, flow, openScrape, quiet, startExporter, table } from '../../test/support/scraped-exporter.ts';
+import { digestOf, flow, openScrape, quiet, startExporter, table } from '../../test/support/scraped-exporter.ts';
 import { until } from '../../test/support/until.ts';
 import prometheus, { createPrometheusExporter } from './index.ts';
+
+/** 100,000 series are 26 MB then, more than the system takes for a connection that nobody reads. */
+const long = { const_labels: { padding: 'x'.repeat(200) } };
 
 test('OpenMetrics where it is on and asked for: names without _total, times of creation, and an end', async (t) => {
   const { exporter, scrape } = await startExporter(t, { enable_open_metrics: true });
@@ -91,7 +99,7 @@ test('a scrape shows one moment, however much comes while it is read', async (t)
 });
 
 test('a scrape that goes away or never reads costs the next one nothing', async (t) => {
-  const { exporter, lines, host, clock } = await startExporter(t, { write_timeout: '30s' });
+  const { exporter, lines, host, clock } = await startExporter(t, { ...long, write_timeout: '30s' });
   exporter.export([numberedSeries(100_000, { resource: quiet })]);
   const aborted = () =>
     host.metric('otelcol_exporter_prometheus_scrapes_total', 'exporter="prometheus",outcome="aborted"');
@@ -112,15 +120,15 @@ test('a scrape that goes away or never reads costs the next one nothing', async 
 });
 
 test('more scrapes than fit are refused and counted, and the others are whole', async (t) => {
-  const { exporter, host, lines } = await startExporter(t);
+  const { exporter, host, lines } = await startExporter(t, long);
   exporter.export([numberedSeries(100_000, { resource: quiet })]);
   const open = await Promise.all(Array.from({ length: 8 }, () => openScrape(exporter.port())));
   for (const response of open) response.pause();
   const refused = await fetch(`http://127.0.0.1:${exporter.port()}/metrics`);
   t.deepEqual([refused.status, await refused.text()], [503, '8 scrapes are being answered; try again\n']);
   t.is(host.metric('otelcol_exporter_prometheus_scrapes_total', 'exporter="prometheus",outcome="refused"'), 1);
-  const bodies = await Promise.all(open.map(bodyOf));
-  t.deepEqual(new Set(bodies).size, 1);
+  const digests = await Promise.all(open.map(digestOf));
+  t.is(new Set(digests).size, 1);
   t.is((await lines()).length, 100_000);
 });
 
@@ -134,4 +142,32 @@ test('a port that is taken is an error that says what to do', async (t) => {
     message: `cannot serve metrics at ${settings.endpoint}: the address is already in use`,
   });
   await second.stop?.();
+});
+
+test('with a certificate it is HTTPS, and only scrapers with one of theirs are let in where that is asked', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-prometheus-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const [server, scraper] = [createCertificate('IP:127.0.0.1'), createCertificate('DNS:scraper')];
+  writeFileSync(join(folder, 'scraper.pem'), scraper.cert);
+  const own = { cert_pem: server.cert, key_pem: server.key };
+  const ask = (port: number, options: https.RequestOptions = {}) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const place = { host: '127.0.0.1', port, path: '/metrics', ca: server.cert, agent: false };
+      https.get({ ...place, ...options }, ({ statusCode }) => resolve(statusCode)).on('error', reject);
+    });
+  const open = await startExporter(t, { tls: own });
+  t.is(await ask(open.exporter.port()), 200);
+  const closed = await startExporter(t, { tls: { ...own, client_ca_file: join(folder, 'scraper.pem') } });
+  t.is(await ask(closed.exporter.port(), { cert: scraper.cert, key: scraper.key }), 200);
+  await t.throwsAsync(ask(closed.exporter.port()));
+});
+
+test('a key that does not belong to the certificate is an error at the start', async (t) => {
+  const [one, other] = [createCertificate('IP:127.0.0.1'), createCertificate('IP:127.0.0.1')];
+  const settings = { endpoint: '127.0.0.1:0', tls: { cert_pem: one.cert, key_pem: other.key } };
+  const exporter = createPrometheusExporter(configOf(prometheus, settings), createRecordingHost('prometheus'));
+  await t.throwsAsync(async () => exporter.start?.(), {
+    code: 'component/start',
+    message: /^failed to load TLS config/,
+  });
 });

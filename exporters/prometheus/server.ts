@@ -2,25 +2,23 @@
 
 import http from 'node:http';
 import https from 'node:https';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
-import { createGzip } from 'node:zlib';
+import { createGzip, type Gzip } from 'node:zlib';
 import type { Host } from '../../core/component/define.ts';
-import { listen } from '../../core/network/listen.ts';
+import { type ListenAddress, listen } from '../../core/network/listen.ts';
 import { loadTls } from '../../core/otlp/tls.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
-import { clientTlsOf, type ListenAddress, type PrometheusConfig } from './config.ts';
-import type { Exposition, Format } from './exposition.ts';
+import { clientTlsOf, type PrometheusConfig } from './config.ts';
+import { type Exposition, type Format, PIECE_BYTES } from './exposition.ts';
 import { acceptsGzip, negotiateFormat } from './negotiate.ts';
 
-/** Scrapes that are answered at the same time; one more is told to come back. Each holds some MB at most. */
+/** Scrapes that are answered at the same time; one more is told to come back. Each holds half a megabyte. */
 export const MAX_SCRAPES = 8;
 /** Connections kept at the same time; one more is closed. */
 const MAX_CONNECTIONS = 128;
 /** A scrape lets others run after this long. */
 const BUSY_MS = 4;
-const READ_AHEAD_BYTES = 256 * 1024;
 /** Bytes of labels repeat so much that better compression is not worth its time. */
 const GZIP_LEVEL = 1;
 
@@ -108,13 +106,9 @@ function createAnswer({ host, config, expose }: ServerParts) {
       return;
     }
     const limit = timeLimit(host.clock, config.write_timeout);
-    const body = Readable.from(pieces(expose(format)), { objectMode: false, highWaterMark: READ_AHEAD_BYTES });
+    limit.signal.addEventListener('abort', () => response.destroy(), { once: true });
     try {
-      if (gzip)
-        await pipeline(body, createGzip({ level: GZIP_LEVEL, chunkSize: READ_AHEAD_BYTES }), response, {
-          signal: limit.signal,
-        });
-      else await pipeline(body, response, { signal: limit.signal });
+      await send(expose(format), response, gzip);
       count('served');
     } catch (error) {
       // Whoever asked went away, or reads too slowly to ever have it all; the next scrape begins anew.
@@ -162,13 +156,25 @@ function timeLimit(clock: Clock, limitMs: number): { readonly signal: AbortSigna
   return { signal: over.signal, end: () => ended.abort() };
 }
 
-async function* pieces(exposition: Exposition): AsyncGenerator<Buffer> {
+/** Resolves when everything was handed to the system; rejects when the connection is closed before. */
+async function send(exposition: Exposition, response: http.ServerResponse, gzip: boolean): Promise<void> {
+  const sink = gzip ? createGzip({ level: GZIP_LEVEL, chunkSize: PIECE_BYTES }) : response;
+  const whole = sink === response ? finished(response) : pipeline(sink as Gzip, response);
+  // Rejections are seen by whoever waits for the next write; there may be nobody yet.
+  whole.catch(() => undefined);
+  const buffers = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
+  const writes: Promise<unknown>[] = [];
   let beganMs = performance.now();
   for (let number = 0; number < exposition.pieces; number++) {
-    const piece = exposition.piece(number);
-    if (piece.length > 0) yield piece;
+    const turn = number % buffers.length;
+    // A buffer is free when its last piece has been taken; a connection that is closed may never say so.
+    await Promise.race([writes[turn], whole]);
+    const piece = exposition.piece(number, buffers[turn]!);
+    writes[turn] = new Promise((resolve) => sink.write(piece, resolve));
     if (performance.now() - beganMs < BUSY_MS) continue;
     await setImmediate();
     beganMs = performance.now();
   }
+  sink.end();
+  await whole;
 }

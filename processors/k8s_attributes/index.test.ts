@@ -120,8 +120,8 @@ test('what a name comes from and why a flow is left out can be asked', async (t)
   ]);
   processor.flows!(given);
   const { source, reason } = processor.explain!;
-  t.is(source!(given, 0, 'k8s.dst.owner.name'), 'Pod shop/cart-5d78c-x2x');
-  t.is(source!(given, 1, 'src.name'), 'Node node-b');
+  t.is(source!(given, 0, 'k8s.dst.owner.name'), 'Pod shop/cart-5d78c-x2x, which had 10.244.2.7');
+  t.is(source!(given, 1, 'src.name'), 'Node node-b, which had 192.168.1.2');
   t.is(source!(given, 1, 'dst.name'), undefined);
   t.is(reason!(given, 0), undefined);
   t.is(reason!(given, 1), 'an end is not known to Kubernetes (flow::drop_external)');
@@ -133,28 +133,6 @@ test('passthrough and a block that is not enabled ask for no cluster and change 
     const given = table([{ src: '10.244.1.5', dst: '10.244.2.7' }]);
     t.deepEqual(processor.flows!(given), [given]);
   }
-});
-
-test('a dictionary says which names exist, for series that live as long as what they name', async (t) => {
-  const { api, store, clock, out } = await setUp(t);
-  const [table] = out([{ src: '10.244.1.5', dst: '10.244.2.7' }]);
-  const column = table?.kind === 'flows' ? table.columns.get('k8s.src.owner.name') : undefined;
-  const codes = Uint32Array.from(column!.rows, (endpoint) => column!.through![endpoint]!);
-  t.deepEqual(
-    [...codes].map((code) => column!.dictionary.exists!(code)),
-    [true],
-  );
-  api.delete(pod({ name: 'client', namespace: 'web' }));
-  await change(
-    api,
-    () => {},
-    () => store.podByName('web', 'client') === undefined,
-  );
-  clock.advance(10 * 60_000);
-  t.deepEqual(
-    [...codes].map((code) => column!.dictionary.exists!(code)),
-    [false],
-  );
 });
 
 test('wrong keys are named with place and fix', (t) => {
@@ -196,4 +174,14 @@ test('wrong keys are named with place and fix', (t) => {
       'context: is not used with auth_type: none',
     ],
   );
+});
+
+test('explain says whose address it was, and which attributes tell of the Service that was dialled', async (t) => {
+  const { processor, table } = await setUp(t);
+  const flows = table([{ src: '10.244.1.5', dst: '10.244.2.7' }]);
+  const source = (attribute: string) => processor.explain?.source?.(flows, 0, attribute);
+  t.is(source('k8s.src.name'), 'Pod web/client, which had 10.244.1.5');
+  t.is(source('k8s.dst.owner.name'), 'Pod shop/cart-5d78c-x2x, which had 10.244.2.7');
+  t.is(source('k8s.dst.service.name'), 'the Service that was dialled');
+  t.is(source('k8s.cluster.name'), undefined);
 });

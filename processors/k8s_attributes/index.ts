@@ -112,7 +112,6 @@ async function startNaming(
   const dialled = createDialledServices(store);
   const naming = createNaming({
     store,
-    nowMs,
     more: createExtractions(config, store, host.logger),
     looked(dimension, endpoint, identity) {
       if (identity !== undefined) holding.known(dimension, endpoint);
@@ -156,12 +155,13 @@ async function startNaming(
     },
     explain: {
       source(table, row, attribute) {
-        if (attribute.includes('.service.')) return 'the Service at the address that was dialled';
+        if ((dialledAttributes as readonly string[]).includes(attribute)) return 'the Service that was dialled';
         const endpoint = endpointOfAttribute(table, row, attribute);
-        const identity = endpoint === undefined ? undefined : naming.identityOf(table.ends.endpoints, endpoint);
+        const { endpoints } = table.ends;
+        const identity = endpoint === undefined ? undefined : naming.identityAt(endpoints, endpoint, timeOf(table));
         if (identity === undefined) return undefined;
         const { kind, namespace, name } = identity;
-        return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
+        return `${kind} ${namespace === '' ? name : `${namespace}/${name}`}, which had ${endpoints.addresses.at(endpoint!)}`;
       },
       reason: (table, row) => (table.kind === 'flows' ? sorting.reasonOf(table, row) : undefined),
     },

@@ -45,8 +45,6 @@ export interface NamingOptions {
   readonly store: KubernetesReader;
   /** What is read of an identity beside the attributes above. */
   readonly more: { readonly attributes: readonly IdentityAttribute[]; see(identity: Identity): void };
-  /** Milliseconds since the epoch. */
-  nowMs(): number;
   /** Hears who an endpoint is, whenever that was asked. */
   looked(dimension: EndpointDimension, endpoint: number, identity: Identity | undefined): void;
 }
@@ -56,8 +54,6 @@ export interface Naming {
   name(table: FlowTable, timeMs: number): FlowTable;
   /** The table with the names of its own time, which has passed. `nowMs` is for what all tables share. */
   nameApart(table: FlowTable, nowMs: number): FlowTable;
-  /** Who an endpoint is, as it was named last. */
-  identityOf(dimension: EndpointDimension, endpoint: number): Identity | undefined;
   /** Who an endpoint is at that time, asked anew. */
   identityAt(dimension: EndpointDimension, endpoint: number, timeMs: number): Identity | undefined;
   close(): void;
@@ -66,8 +62,7 @@ export interface Naming {
 /** The end of its window, in milliseconds since the epoch. */
 export const timeOf = ({ window }: FlowTable) => Number(window.endNs / 1_000_000n);
 
-export function createNaming({ store, more, nowMs, looked }: NamingOptions): Naming {
-  const exists = createExistence(store, nowMs);
+export function createNaming({ store, more, looked }: NamingOptions): Naming {
   /** Null: nobody is known. */
   const identities = new WeakMap<EndpointDimension, (Identity | null | undefined)[]>();
   /** Their columns have the names of a passed time, or were derived beside one that has. */
@@ -113,27 +108,18 @@ export function createNaming({ store, more, nowMs, looked }: NamingOptions): Nam
     const { endpoints } = table.ends;
     catchUp(endpoints);
     const given = endpointValues(table, '{end}.name');
-    const names = endpoints.derive(
-      nameKey,
-      (endpoint) => {
-        const identity = identityNow(endpoints, endpoint, timeMs);
-        const address = endpoints.addresses.at(endpoint);
-        return exists.note(nameKey, identity?.name, identity, address) ?? given(endpoint) ?? address;
-      },
-      exists.of(nameKey),
-    );
+    const names = endpoints.derive(nameKey, (endpoint) => {
+      return identityNow(endpoints, endpoint, timeMs)?.name ?? given(endpoint) ?? endpoints.addresses.at(endpoint);
+    });
     let named = withEndpointAttribute(table, '{end}.name', names);
     // Every endpoint was asked about by now.
     catchUpWithAttributes();
     for (const { attribute, key, read } of attributes) {
-      const column = endpoints.derive(
-        key,
-        (endpoint) => {
-          const identity = identityNow(endpoints, endpoint, timeMs);
-          return exists.note(key, identity && read(identity), identity, endpoints.addresses.at(endpoint));
-        },
-        exists.of(key),
-      );
+      const derivation = (endpoint: number) => {
+        const identity = identityNow(endpoints, endpoint, timeMs);
+        return identity && read(identity);
+      };
+      const column = endpoints.derive(key, derivation, { untilGone: true });
       named = withEndpointAttribute(named, attribute, column);
     }
     return named;
@@ -172,7 +158,6 @@ export function createNaming({ store, more, nowMs, looked }: NamingOptions): Nam
   return {
     name,
     identityAt,
-    identityOf: (dimension, endpoint) => identities.get(dimension)?.[endpoint] ?? undefined,
     nameApart(table, nowMs) {
       const named = name(table, nowMs);
       const others = othersAt(table, timeOf(table));
@@ -184,30 +169,3 @@ export function createNaming({ store, more, nowMs, looked }: NamingOptions): Nam
 
 const isSame = (a: Identity | undefined, b: Identity | undefined) =>
   a?.kind === b?.kind && a?.namespace === b?.namespace && a?.name === b?.name && a?.uid === b?.uid;
-
-/** Whether what a value names exists now: by the last object that had the value. */
-function createExistence(store: KubernetesReader, nowMs: () => number) {
-  interface Holder {
-    readonly address: string;
-    readonly uid: string;
-  }
-  const holders = new WeakMap<object, Map<AttributeValue, Holder>>();
-  const ofKey = (key: object) => {
-    const known = holders.get(key) ?? new Map<AttributeValue, Holder>();
-    holders.set(key, known);
-    return known;
-  };
-  return {
-    /** Gives the value back. */
-    note(key: object, value: AttributeValue | undefined, identity: Identity | undefined, address: unknown) {
-      if (value !== undefined && identity !== undefined) {
-        ofKey(key).set(value, { address: String(address), uid: identity.uid });
-      }
-      return value;
-    },
-    of: (key: object) => (value: AttributeValue) => {
-      const holder = ofKey(key).get(value);
-      return holder !== undefined && store.identityAt(holder.address, nowMs())?.uid === holder.uid;
-    },
-  };
-}

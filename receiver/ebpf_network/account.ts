@@ -1,11 +1,14 @@
-/** What the ledger keeps of one interface and direction, and sums over it. */
+/** The figures of one interface and direction in the ledger, and their sums. */
 
 import type { Labels } from '../../core/telemetry/metrics.ts';
-import type { Amount } from '../../native/index.ts';
+import type { Amount, HookDirection } from '../../native/index.ts';
 
-/** Of one interface name and direction. It stays when the interface is gone, and goes on when one of that name is back. */
+/** Of one interface name and direction. It stays for a while when the interface is gone, for one of that name to go on. */
 export interface Account {
-  readonly labels: Labels;
+  readonly labels: Labels & { readonly interface: string; readonly direction: HookDirection };
+  /** When a collect last found another figure, and which. */
+  changedMs: number;
+  changedTo: number;
   exported: Amount;
   /** Rows that were collected. */
   rows: Amount;
@@ -33,13 +36,25 @@ export const inTableOf = ({ rows, held, leaving }: Account) => total([rows, held
 export const seenOf = (account: Account) =>
   total([account.exported, inTableOf(account), filteredOf(account), account.sampled, lostOf(account)]);
 
-export const byInterface = (accounts: Iterable<Account>) =>
-  Map.groupBy(accounts, ({ labels }) => labels.interface ?? '');
+export const byInterface = (accounts: Iterable<Account>) => Map.groupBy(accounts, ({ labels }) => labels.interface);
 
+/** By reason. */
 export type Amounts = Readonly<Record<string, Amount>>;
 
 export function addGrowth(to: Record<string, Amount>, now: Amounts, before: Amounts = {}): void {
   for (const [reason, amount] of Object.entries(now)) {
     to[reason] = add(to[reason] ?? nothing, growth(amount, before[reason]));
   }
+}
+
+export function addAll(to: Account, from: Account): void {
+  to.exported = add(to.exported, from.exported);
+  to.sampled = add(to.sampled, from.sampled);
+  addGrowth(to.filtered, from.filtered);
+  addGrowth(to.lost, from.lost);
+}
+
+export function emptyTable(account: Account): void {
+  account.rows = nothing;
+  account.leaving = {};
 }

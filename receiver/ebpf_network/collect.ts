@@ -17,8 +17,9 @@ import type { InterfaceNames } from './interface-names.ts';
 import type { Attachment } from './interfaces.ts';
 import type { Ledger } from './ledger.ts';
 import { createNatReporter } from './nat.ts';
-import { createReporter } from './report.ts';
+import { createTableReporter } from './table-report.ts';
 import { unlessAborted } from './unless-aborted.ts';
+import { createWindowClock } from './window-clock.ts';
 
 export interface CollectorOptions {
   /** Id of the receiver. */
@@ -68,13 +69,14 @@ type Outcome = 'done' | 'more' | 'no_room' | 'failed' | 'on_its_way';
 export function createCollector(options: CollectorOptions): Collector {
   const { table, consumer, ledger, names, coverage, clock, logger, intervalMs, pinned } = options;
   const toFlowTable = createFlowTables();
-  const report = createReporter(options);
+  const report = createTableReporter(options);
   const nat = createNatReporter(options);
   let endpoints = new EndpointDimension();
   /** A failed collect may have handed out endpoints that did not arrive. */
   let endpointsMissing = false;
   /** The end of the last window that was handed over. */
   let windowStartNs = options.windowStartNs ?? clock.nowNs();
+  const windowClock = createWindowClock(clock, windowStartNs);
   /** Nobody needs the rows of the last collect any more, and the kernel has not been told. */
   let commitDue = false;
   /** What will become of them, while that is not known. */
@@ -106,6 +108,7 @@ export function createCollector(options: CollectorOptions): Collector {
   async function collect(): Promise<{ columns: FlowColumns; collected: Collected }> {
     if (endpoints.full || endpointsMissing) {
       table.newEndpointEpoch();
+      endpoints.retire();
       endpoints = new EndpointDimension(endpoints.epoch + 1);
     }
     const columns = flowColumns(table.rowBound() + SLACK_ROWS);
@@ -118,10 +121,13 @@ export function createCollector(options: CollectorOptions): Collector {
   }
 
   /** Gives the rows to the pipelines, once; after this they must not be collected again. */
-  function handOver(columns: FlowColumns, { rows, translatedRows }: Collected): void {
-    // The wall clock may have been set back: windows still join and never end before they start.
-    const nowNs = clock.nowNs();
-    const window = { startNs: windowStartNs, endNs: nowNs > windowStartNs ? nowNs : windowStartNs + 1n };
+  function handOver(columns: FlowColumns, { rows, translatedRows, complete }: Collected): void {
+    // What there is comes with the next collect, in a window that begins where this one does.
+    if (rows === 0 && !complete) {
+      taken();
+      return;
+    }
+    const window = { startNs: windowStartNs, endNs: windowClock.end() };
     windowStartNs = window.endNs;
     if (rows === 0) {
       taken();

@@ -291,7 +291,7 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
 };
 
 /** What contradicts itself between keys. */
-export function problemsBetween({ pin_path, source, netns, tunnels }: EbpfNetworkConfig): readonly ConfigProblem[] {
+export function problemsBetween({ pin_path, source, netns }: EbpfNetworkConfig): readonly ConfigProblem[] {
   if (pin_path === '') return [];
   const problems: ConfigProblem[] = [];
   if (source !== 'tc') {
@@ -301,11 +301,6 @@ export function problemsBetween({ pin_path, source, netns, tunnels }: EbpfNetwor
   if (netns !== 'host') {
     const message = `pin_path needs netns: host, got ${netns}: other network namespaces are let go with the process`;
     problems.push({ path: ['pin_path'], message, fix: 'set netns: host, or remove pin_path' });
-  }
-  if (tunnels === 'outer') {
-    const message =
-      'pin_path does not go with tunnels: outer: what it still has to take off rows would end with the process';
-    problems.push({ path: ['pin_path'], message, fix: 'set tunnels: inner or both, or remove pin_path' });
   }
   return problems;
 }

@@ -5,9 +5,22 @@
 
 import type { FilterReason } from '../../core/component/define.ts';
 import type { InterfaceSum } from '../../core/table/interface-sums.ts';
+import type { Clock } from '../../core/telemetry/clock.ts';
 import type { MetricRegistry } from '../../core/telemetry/metrics.ts';
 import type { Amount, Collected, HookDirection, LedgerRow } from '../../native/index.ts';
-import { type Account, add, addGrowth, byInterface, growth, nothing, seenOf, total } from './account.ts';
+import {
+  type Account,
+  add,
+  addAll,
+  addGrowth,
+  byInterface,
+  emptyTable,
+  growth,
+  inTableOf,
+  nothing,
+  seenOf,
+  total,
+} from './account.ts';
 import { createPublisher, ledgerLines } from './publish.ts';
 
 /** Why rows that were collected did not leave. */
@@ -34,6 +47,8 @@ export interface Ledger {
   lost(reason: LossReason): void;
   /** Of a table that is gone: seen, and lost. */
   lostBefore(reason: LossReason, name: string, direction: HookDirection, amount: Amount): void;
+  /** Calls back with the name of each interface that was gone for so long that its figures are part of `(gone)`. */
+  onForgotten(callback: (name: string) => void): void;
   /** By the name of the interface, both directions together. */
   seenBytes(): ReadonlyMap<string, number>;
   /** One line an interface, both directions together. */
@@ -53,16 +68,23 @@ export interface LedgerOptions {
   readonly metrics: MetricRegistry;
   /** By the lower 16 bits of the interface index; read again each time, since interfaces come, go and are renamed. */
   readonly interfaceNames: ReadonlyMap<number, string>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
 }
+
+/** Takes the figures of interfaces that are gone, so that sums over all interfaces never fall. */
+export const GONE = '(gone)';
+/** After its last packet. Every scrape has had the last figures by then; on a node with many pods series would pile up. */
+export const FORGET_AFTER_MS = 600_000;
 
 /** Shown from the start, as those that the kernel notes. */
 const leftOutOfRows = (): Record<string, Amount> => ({ self: nothing, tunnel: nothing });
 
-export function createLedger({ receiver, metrics, interfaceNames }: LedgerOptions): Ledger {
+export function createLedger({ receiver, metrics, interfaceNames, clock }: LedgerOptions): Ledger {
   const accounts = new Map<string, Account>();
   /** What the kernel had noted of each key and direction. */
   const noted = new Map<string, LedgerRow>();
-  const publish = createPublisher(metrics);
+  const { publish, unpublish } = createPublisher(metrics);
+  const onForgotten: ((name: string) => void)[] = [];
 
   const nameOf = (iface: number) => interfaceNames.get(iface) ?? `${iface}`;
   const accountOf = (iface: number, direction: HookDirection) => accountNamed(nameOf(iface), direction);
@@ -73,6 +95,8 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
     const labels = { receiver, interface: name, direction };
     const account = {
       labels,
+      changedMs: clock.monotonicMs(),
+      changedTo: 0,
       exported: nothing,
       rows: nothing,
       held: nothing,
@@ -113,6 +137,22 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
       return { key, amount, account: known(key) ?? accountOf(iface, direction) };
     });
 
+  const forget = () => {
+    const names = new Set(interfaceNames.values()).add(GONE);
+    const nowMs = clock.monotonicMs();
+    for (const [key, account] of accounts) {
+      const seen = seenOf(account).packets;
+      if (seen !== account.changedTo) Object.assign(account, { changedTo: seen, changedMs: nowMs });
+      const { interface: name, direction } = account.labels;
+      const waits = inTableOf(account).packets > 0 || nowMs - account.changedMs < FORGET_AFTER_MS;
+      if (waits || names.has(name)) continue;
+      accounts.delete(key);
+      unpublish(account);
+      if (seen > 0) addAll(accountNamed(GONE, direction), account);
+      for (const callback of onForgotten) callback(name);
+    }
+  };
+
   metrics.onScrape(() => {
     for (const account of accounts.values()) publish(account);
   });
@@ -126,6 +166,7 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
         if (leftOut === undefined) account.rows = add(account.rows, amount);
         else addGrowth(account.leaving, { [leftOut]: amount });
       }
+      forget();
     },
     filtered(reason, sums, sampling) {
       for (const { account, amount } of amountsOf(sums, sampling)) {
@@ -161,6 +202,7 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
     lostBefore(reason, name, direction, amount) {
       addGrowth(accountNamed(name, direction).lost, { [reason]: amount });
     },
+    onForgotten: (callback) => void onForgotten.push(callback),
     seenBytes: () =>
       new Map([...byInterface(accounts.values())].map(([name, both]) => [name, total(both.map(seenOf)).bytes])),
     lines: () => ledgerLines([...accounts.values()]),
@@ -173,9 +215,4 @@ function goAs(fate: FateOfHeld, account: Account, amount: Amount, withWindow: bo
     else account.exported = add(account.exported, amount);
   } else if ('lost' in fate) addGrowth(account.lost, { [fate.lost]: amount });
   else addGrowth(withWindow ? account.leaving : account.filtered, { [fate.filtered]: amount });
-}
-
-function emptyTable(account: Account): void {
-  account.rows = nothing;
-  account.leaving = {};
 }

@@ -2,10 +2,10 @@
 
 import type { Counter, Gauge, Labels, MetricRegistry } from '../../core/telemetry/metrics.ts';
 import type { Amount } from '../../native/index.ts';
-import { type Account, byInterface, filteredOf, inTableOf, lostOf, seenOf, total } from './account.ts';
+import { type Account, type Amounts, byInterface, filteredOf, inTableOf, lostOf, seenOf, total } from './account.ts';
 
 /** Counters only add, so what was published before is taken off. */
-export function createPublisher(metrics: MetricRegistry): (account: Account) => void {
+export function createPublisher(metrics: MetricRegistry) {
   const published = new Map<Counter, Map<string, number>>();
   const counter = (what: string, unit: string, help: string) =>
     metrics.counter({ name: `otelcol_receiver_ebpf_network_${what}_${unit}_total`, help });
@@ -41,7 +41,7 @@ export function createPublisher(metrics: MetricRegistry): (account: Account) => 
     for (const [reason, amount] of Object.entries(amounts)) raisePair(counters, amount, { ...labels, reason });
   };
 
-  return (account) => {
+  const publish = (account: Account) => {
     const { labels } = account;
     raisePair(seen, seenOf(account), labels);
     raisePair(exported, account.exported, labels);
@@ -52,6 +52,22 @@ export function createPublisher(metrics: MetricRegistry): (account: Account) => 
     inTableGauges.bytes.set(bytes, labels);
     inTableGauges.packets.set(packets, labels);
   };
+  const unpublish = ({ labels, filtered: byFilter, lost: byLoss }: Account) => {
+    const drop = (counters: typeof seen, all: readonly Labels[]) => {
+      for (const one of Object.values(counters)) {
+        for (const each of all) {
+          one.remove(each);
+          published.get(one)?.delete(JSON.stringify(each));
+        }
+      }
+    };
+    const reasons = (amounts: Amounts) => Object.keys(amounts).map((reason) => ({ ...labels, reason }));
+    for (const counters of [seen, exported, sampled]) drop(counters, [labels]);
+    drop(filtered, reasons(byFilter));
+    drop(lost, reasons(byLoss));
+    for (const gauge of Object.values(inTableGauges)) gauge.remove(labels);
+  };
+  return { publish, unpublish };
 }
 
 /** `ledger  eth0   seen 81,204,113 B  118,220 pkt   exported 80,991,001 B   filtered 213,112 B   sampled 0   lost 0` */

@@ -113,6 +113,16 @@ test('attributes are known by the names of every preset, and unknown ones do not
   t.deepEqual(valuesOf(table!, 'network.type'), ['ipv4', 'ipv4']);
 });
 
+test('values are those of the catalogue, and translated ends are endpoints, as from the kernel', async (t) => {
+  const attributes = { 'network.transport': 'udp', 'dst.nat.address': '10.96.0.10', 'dst.nat.port': '53' };
+  const { tables } = await play(written(line({ attributes }) + line({ attributes: { 'dst.nat.port': '-1' } })));
+  const [table] = tables;
+  t.deepEqual(valuesOf(table!, 'transport'), ['UDP', undefined]);
+  t.deepEqual(valuesOf(table!, 'dst.nat.address'), ['10.96.0.10', undefined]);
+  t.is(table!.columns.get('dst.nat.address')?.dictionary, table!.ends.endpoints.addresses);
+  t.deepEqual(valuesOf(table!, 'dst.nat.port'), [53, undefined]);
+});
+
 test('names belong to endpoints, change with the recording, and are the address where there is none', async (t) => {
   const name = (value: string) => ({ attributes: { 'src.name': value } });
   const path = written(

@@ -6,7 +6,7 @@ import { createAllAttributes } from '../../core/pipeline/all-attributes.ts';
 import type { AttributeValue } from '../../core/table/dictionary.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import type { MetricTable } from '../../core/table/metric-table.ts';
-import { createTestTables, pointsOf, SECOND_NS, type TestRow } from '../../core/table/testing.ts';
+import { createTestTables, pointsOf, SECOND_NS, type TestRow, valuesOf } from '../../core/table/testing.ts';
 import file from '../../exporters/file/index.ts';
 import attributeSelect from '../../processors/attribute_select/index.ts';
 import { configOf } from '../../test/support/component-config.ts';
@@ -151,4 +151,15 @@ test('a recording under several presets is read once, and leaves under the names
     [...pointsOf(made[0]!).values()].reduce((sum, value) => sum + value, 0),
     total,
   );
+});
+
+test('what was recorded under the names of the conventions is played under the values of Beyla', async (t) => {
+  const row = { 'src.address': '10.0.0.1', 'dst.address': '10.0.0.2', bytes: 1, packets: 1 };
+  const rows = ['TCP', 'ICMPv6', '253'].map((transport) => ({ ...row, transport }));
+  const path = join(folder, 'otel');
+  await record(path, {}, [createTestTables()(rows, { metricNames: ['otel'] })]);
+  const { receiver, tables: played } = startReplay(createRecordingHost('replay'), replayConfig(path));
+  await receiver.start?.();
+  await receiver.ended?.();
+  t.deepEqual(played.flatMap((table) => valuesOf(table, 'transport')).toSorted(), ['253', 'ICMPv6', 'TCP']);
 });

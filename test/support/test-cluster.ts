@@ -55,11 +55,13 @@ export interface AgentConfig {
   /** Keys of `ebpf_network`, and of `k8s_attributes`, as they stand between braces. */
   readonly receiver?: string;
   readonly attributes?: string;
+  /** In place of the whole configuration. */
+  readonly whole?: string;
 }
 
 export async function createTestCluster<A extends ClusterApi>(
   openApi: OpenApi<A>,
-  { nodes: nodeCount = 2, routed = [] as readonly string[] } = {},
+  { nodes: nodeCount = 2, routed = [] as readonly string[], zones = [] as readonly string[] } = {},
 ): Promise<TestCluster<A>> {
   const network = createClusterNetwork(nodeCount, routed);
   const [api, sink] = await Promise.all([openApi(network), startSink(network.router, { address: network.control })]);
@@ -69,7 +71,10 @@ export async function createTestCluster<A extends ClusterApi>(
     await api.create(object);
     knowledge.created(object);
   }
-  for (const { name, ips, podCidrs } of network.nodes) await create(node({ name, ips, podCidrs }));
+  for (const [number, { name, ips, podCidrs }] of network.nodes.entries()) {
+    const labels = { 'topology.kubernetes.io/zone': zones[number] ?? zoneOf(name) };
+    await create(node({ name, ips, podCidrs, labels }));
+  }
   return {
     ...network,
     api,
@@ -82,7 +87,7 @@ export async function createTestCluster<A extends ClusterApi>(
       return { ...made, object };
     },
     async startAgent(on, config, surroundings = {}) {
-      const agent = await startAgent(on.namespace, agentConfig(network.control, config), {
+      const agent = await startAgent(on.namespace, config.whole ?? agentConfig(network.control, config), {
         serviceAccountFolder: account.folder,
         ...surroundings,
         environment: { ...environmentOf(network, on), ...surroundings.environment },
@@ -144,6 +149,9 @@ function createKnowledge() {
   };
 }
 
+/** Each node is in a zone of its own. */
+export const zoneOf = (node: string) => `zone-of-${node}`;
+
 export const podOn = (on: ClusterNode, { ips }: ClusterPod, options: Omit<PodOptions, 'node' | 'ips' | 'hostIps'>) =>
   pod({ ...options, node: on.name, ips, hostIps: on.ips });
 
@@ -171,14 +179,15 @@ function agentConfig(control: string, { receiver = '', attributes = '' }: AgentC
 receivers: {ebpf_network: {cache_active_timeout: 200ms, protocols: [TCP, UDP], ${receiver}}}
 processors:
   k8s_attributes: {${attributes}}
+  zone: {}
   attribute_select:
     select:
       beyla_network_flow_bytes:
-        include: [src.address, src.port, dst.address, dst.port, transport, direction, k8s.*]
+        include: [src.address, src.port, src.zone, dst.address, dst.port, dst.zone, transport, direction, k8s.*]
 exporters: {otlp_grpc: {endpoint: ${control}:4317, tls: {insecure: true}}}
 service:
   pipelines:
-    metrics: {receivers: [ebpf_network], processors: [k8s_attributes, attribute_select], exporters: [otlp_grpc]}
+    metrics: {receivers: [ebpf_network], processors: [k8s_attributes, zone, attribute_select], exporters: [otlp_grpc]}
 `;
 }
 

@@ -1,13 +1,18 @@
-/** Self-metrics of the collects: how full the table is, how long reading it takes, and what fails. */
+/** How full the table is, how long reading it takes, and when it could not be read. */
 
+import type { Logger } from '../../core/telemetry/log.ts';
+import type { MetricRegistry } from '../../core/telemetry/metrics.ts';
 import type { Collected } from '../../native/index.ts';
-import type { CollectorOptions } from './collect.ts';
 
-export function createReporter({
+export function createTableReporter({
   receiver,
   metrics,
   logger,
-}: Pick<CollectorOptions, 'receiver' | 'metrics' | 'logger'>) {
+}: {
+  readonly receiver: string;
+  readonly metrics: MetricRegistry;
+  readonly logger: Logger;
+}) {
   const name = (what: string) => `otelcol_receiver_ebpf_network_${what}`;
   const slots = metrics.gauge({ name: name('table_slots'), help: 'Slots of the flow table, by state.' });
   const capacity = metrics.gauge({ name: name('table_capacity'), help: 'Slots to which the flow table can grow.' });

@@ -46,15 +46,17 @@ function flowTables(): () => FlowTable {
   for (let e = 0; e < ENDPOINTS; e++) endpoints.append(Uint8Array.of(...mapped, ...octetsOf(e)));
   const codes = (limit: number) => Uint32Array.from({ length: FLOWS }, () => random(limit));
   const src = codes(ENDPOINTS);
+  /** Requests and answers. */
+  const initiator = Uint16Array.from(codes(2), (role) => role + 1);
   const flows = {
     src,
     dst: src.map(partnerOf),
-    srcPort: Uint16Array.from(codes(65536)),
-    dstPort: Uint16Array.from(codes(4)),
+    srcPort: initiator.map((role) => (role === 1 ? 32_768 + random(28_000) : random(4))),
+    dstPort: initiator.map((role) => (role === 1 ? random(4) : 32_768 + random(28_000))),
     transport: new Uint8Array(FLOWS).fill(6),
     direction: Uint8Array.from(codes(2)),
     iface: new Uint16Array(FLOWS),
-    initiator: Uint8Array.from(codes(3)),
+    initiator: Uint8Array.from(initiator),
     guessed: new Uint8Array(FLOWS),
     tunnel: new Uint8Array(FLOWS),
     bytes: Float64Array.from(codes(1 << 20)),
@@ -125,7 +127,8 @@ const environment = { NODE_NAME: 'node-0' };
 const ranges = Array.from({ length: 12 }, (_, z) => `10.${z}.0.0/16`);
 const nodes = Array.from({ length: NODES }, (_, n) => `node-${n}`);
 /** What Kubernetes shows by default, with zones; and the Services that were dialled, which are told row by row. */
-const shown = ['k8s.cluster.name', 'k8s.*.namespace', 'k8s.*.owner.*', 'src.zone', 'dst.zone', 'direction'];
+const ofEnds = ['namespace', 'owner.name', 'owner.type'].flatMap((name) => [`k8s.src.${name}`, `k8s.dst.${name}`]);
+const shown = ['k8s.cluster.name', ...ofEnds, 'src.zone', 'dst.zone', 'direction'];
 const withServices = process.argv.includes('services') ? ['k8s.*.service.name'] : [];
 
 function configured<Config>(definition: { readonly config: unknown }, block: object): Config {

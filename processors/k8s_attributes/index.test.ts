@@ -112,6 +112,29 @@ test('drop_external leaves out flows with an end that Kubernetes does not know',
   t.deepEqual([...(filtered as FilteredRows).places], [0, 2]);
 });
 
+test('what a name comes from and why a flow is left out can be asked', async (t) => {
+  const { processor, table } = await setUp(t, { flow: { drop_external: true } });
+  const given = table([
+    { src: '10.244.1.5', dst: '10.244.2.7' },
+    { src: '192.168.1.2', dst: '8.8.8.8' },
+  ]);
+  processor.flows!(given);
+  const { source, reason } = processor.explain!;
+  t.is(source!(given, 0, 'k8s.dst.owner.name'), 'Pod shop/cart-5d78c-x2x, which had 10.244.2.7');
+  t.is(source!(given, 1, 'src.name'), 'Node node-b, which had 192.168.1.2');
+  t.is(source!(given, 1, 'dst.name'), undefined);
+  t.is(reason!(given, 0), undefined);
+  t.is(reason!(given, 1), 'an end is not known to Kubernetes (flow::drop_external)');
+});
+
+test('passthrough and a block that is not enabled ask for no cluster and change nothing', async (t) => {
+  for (const block of [{ passthrough: true }, { flow: { enabled: false } }]) {
+    const { processor, table } = await setUp(t, block);
+    const given = table([{ src: '10.244.1.5', dst: '10.244.2.7' }]);
+    t.deepEqual(processor.flows!(given), [given]);
+  }
+});
+
 test('wrong keys are named with place and fix', (t) => {
   t.deepEqual(problemsOf(k8sAttributes, { auth_type: 'token', flow: { observer: 'me', disable_informers: ['pod'] } }), [
     'auth_type: unsupported value "token"',

@@ -37,7 +37,7 @@ class Forwarded
 	{
 		open_ = debts_;
 		for (const OverflowFlow &flow : seen_) {
-			window.add_sum({flow.key.iface, FLOW_EGRESS, LEFT_OUT_ELSEWHERE}, flow.amount);
+			window.sums.add(flow.key.iface, FLOW_EGRESS, LEFT_OUT_ELSEWHERE, flow.amount);
 			Debt &debt = open_[flow_of(flow.key)];
 			debt.amount.packets += flow.amount.packets;
 			// Where it came in it had an Ethernet header.

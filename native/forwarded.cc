@@ -43,7 +43,7 @@ void Forwarded::begin(Window &window, const Tunnels &tunnels, TrueEnds &true_end
 	find_ends(window, true_ends);
 	open_ = debts_;
 	for (const OverflowFlow &flow : seen_) {
-		window.add_sum({flow.key.iface, FLOW_EGRESS, LEFT_OUT_ELSEWHERE}, flow.amount);
+		window.sums.add(flow.key.iface, FLOW_EGRESS, LEFT_OUT_ELSEWHERE, flow.amount);
 		Debt &debt = open_[ends_.at(flow_of(flow.key)).key];
 		debt.amount.packets += flow.amount.packets;
 		// Where it came in it had an Ethernet header.
@@ -65,7 +65,7 @@ void Forwarded::find_ends(Window &window, TrueEnds &true_ends)
 		known->second.windows = 0;
 		if (is_new || known->second.asked.asks_again())
 			asked.push_back(
-			    {.key = key, .slot = no_slot, .total = flow.amount, .identity = known->second.asked});
+			    {.key = key, .total = flow.amount, .slot = no_slot, .identity = known->second.asked});
 	}
 	if (asked.empty())
 		return;

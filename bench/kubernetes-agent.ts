@@ -62,23 +62,21 @@ function startNode(namespace: NetworkNamespace, given: readonly string[], enviro
   return namespace.spawn(process.execPath, given, { stdio: ['ignore', 'pipe', 'inherit'], env });
 }
 
-/** Milliseconds from the last update sent to the last one known, and the cores that took. */
+/** Milliseconds from the last update sent to when all are known, and the cores that took while they were sent. */
 async function measureUpdates(namespace: NetworkNamespace, { port, account }: Server, pid: number) {
   const cpu = cpuSecondsOf(pid);
   const url = `https://127.0.0.1:${port}/updates?rate=${UPDATES_PER_SECOND}&seconds=${UPDATE_SECONDS}`;
-  const script = `process.stdout.write(await (await fetch('${url}', { method: 'POST' })).text())`;
+  const script = `const answer = await fetch('${url}', { method: 'POST' });
+    process.stdout.write((await answer.text()).replace('sent-', '') + ' ' + answer.headers.get('changed'));`;
   const trust = { NODE_EXTRA_CA_CERTS: path.join(account.folder, 'ca.crt') };
   const sending = startNode(namespace, ['--input-type=module', '--eval', script], trust);
-  const last = await text(sending.stdout!);
-  const sentMs = Number(/^sent-(\d+)$/.exec(last)?.[1]);
-  if (Number.isNaN(sentMs)) throw new Error(`the updates were not sent: ${last}`);
-  let [known, knownMs] = ['', Date.now()];
-  for (;;) {
-    const now = /^otelcol_otelsvc_k8s_pod_updated.*$/m.exec(await scrapeText(namespace))?.[0] ?? '';
-    if (now === known) break;
-    [known, knownMs] = [now, Date.now()];
-  }
-  return { cores: (cpuSecondsOf(pid) - cpu) / UPDATE_SECONDS, lateMs: knownMs - sentMs };
+  const said = await text(sending.stdout!);
+  const [, sentMs, changed] = /^(\d+) (\d+)$/.exec(said) ?? [];
+  if (sentMs === undefined) throw new Error(`the updates were not sent: ${said}`);
+  const updated = async () =>
+    Number(/^otelcol_otelsvc_k8s_pod_updated\S* (\d+)$/m.exec(await scrapeText(namespace))?.[1] ?? 0);
+  while ((await updated()) < Number(changed));
+  return { cores: (cpuSecondsOf(pid) - cpu) / UPDATE_SECONDS, lateMs: Date.now() - Number(sentMs) };
 }
 
 async function measure(pods: number): Promise<string> {

@@ -8,7 +8,7 @@ import type { Agent } from '../e2e/agent.ts';
 import { at, closes, type Figures, scrape } from '../e2e/ledger-figures.ts';
 import type { ClusterPod } from './cluster-network.ts';
 import { podStatus, service, slice } from './kubernetes-objects.ts';
-import { arrivesAs, nodeNamed, podNamed, UNNAMED } from './named-flows.ts';
+import { arrivesAs, METRIC, nodeNamed, podNamed, UNNAMED } from './named-flows.ts';
 import type { VethEnd } from './network-namespace.ts';
 import {
   type ClusterApi,
@@ -215,6 +215,15 @@ export function testNamedFlows<A extends ClusterApi>(openApi: OpenApi<A>): void 
     const src = podNamed(second!, 'other');
     const front = 'Service default/front of Service front [default/front]';
     await arrivesAs(t, cluster.sink, sent, `${FAR()} -> ${front}`, `${src} -> ${FAR()}`);
+  });
+
+  test.serial('each agent says its node and its cluster, and each point the cluster', async (t) => {
+    const uid = await cluster.api.uid();
+    for (const { metric, resource, attributes } of cluster.sink.points()) {
+      t.regex(String(resource['k8s.node.name']), /^node-[12]$/);
+      t.is(resource['k8s.cluster.name'], uid);
+      if (metric === METRIC) t.is(attributes['k8s.cluster.name'], uid);
+    }
   });
 
   test.serial('the ledger closes, and at the end nothing is left', async (t) => {

@@ -7,7 +7,7 @@ import type { VethEnd } from './network-namespace.ts';
 import type { ReceivedAttributes, ReceivedPoint } from './received-points.ts';
 import type { Exchange, Family } from './traffic.ts';
 
-const METRIC = 'beyla.network.flow.bytes';
+export const METRIC = 'beyla.network.flow.bytes';
 export const UNNAMED = 'unnamed';
 
 /** Bytes by the names that they came under, of each direction. */

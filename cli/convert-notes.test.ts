@@ -22,6 +22,13 @@ test('what is unknown has its place and a suggestion, on standard error and abov
   t.is(comments.length, notes.length + 1);
 });
 
+test('the file may be named by the variable that Beyla reads', async (t) => {
+  const path = written('network: {direction: egress}');
+  const { config, notes } = await convert(undefined, { BEYLA_CONFIG_PATH: path });
+  t.is(config.receivers.ebpf_network.direction, 'egress');
+  t.false(notes.some((note) => note.includes('CONFIG_PATH')));
+});
+
 test('what cannot be converted ends with its reason', async (t) => {
   for (const [args, code, problem] of [
     [[`${written('')}.none.yml`], 1, /unable to read the file .*none\.yml/],

@@ -14,12 +14,13 @@ export const convert: Command = {
   takesConfig: false,
   operands: {
     value: 'FILE',
-    help: `YAML of Beyla 1 to 3, or of OBI in its first version; without one, the environment alone. Variables such as
-BEYLA_NETWORK_CIDRS, OTEL_EBPF_NETWORK_CIDRS or OTEL_EXPORTER_OTLP_ENDPOINT win over it, as in Beyla.
+    help: `YAML of Beyla 1 to 3, or of OBI in its first version; without one, that of BEYLA_CONFIG_PATH, or the environment
+alone. Variables such as BEYLA_NETWORK_CIDRS, OTEL_EBPF_NETWORK_CIDRS or OTEL_EXPORTER_OTLP_ENDPOINT win over it, as in Beyla.
 The result is on standard output; what has no effect or another meaning is in its comments and on standard error.`,
   },
   async run(call) {
-    const [path, ...more] = call.operands;
+    const { OTEL_EBPF_CONFIG_PATH, BEYLA_CONFIG_PATH } = call.environment;
+    const [path = OTEL_EBPF_CONFIG_PATH || BEYLA_CONFIG_PATH || undefined, ...more] = call.operands;
     if (more.length > 0) {
       throw new WeirError('cli/usage', `expected one file, got ${call.operands.length}`, {
         fix: 'convert one at a time',

@@ -327,8 +327,12 @@ interface AddonTable {
 }
 
 const ADDON_PATH = fileURLToPath(new URL('../build/Release/weir.node', import.meta.url));
-const OBJECT_PATH = fileURLToPath(new URL('../build/bpf/network.bpf.o', import.meta.url));
-const NAMESPACE_OBJECT_PATH = fileURLToPath(new URL('../build/bpf/namespace.bpf.o', import.meta.url));
+const objectPath = (name: string) => fileURLToPath(new URL(`../build/bpf/${name}.bpf.o`, import.meta.url));
+/** By the source: of the agent's own network namespace, and of others. */
+const OBJECT_PATHS = {
+  tc: { own: objectPath('network'), others: objectPath('namespace') },
+  socket_filter: { own: objectPath('socket'), others: objectPath('namespace_socket') },
+} as const satisfies Record<PacketSource, unknown>;
 
 const DEFAULT_INITIAL_SLOTS = 16_384;
 const DEFAULT_IDLE_WINDOWS = 6;
@@ -424,8 +428,8 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
   try {
     needCapabilities(source);
     const table = await addon().open({
-      objectPath: options.objectPath ?? OBJECT_PATH,
-      namespaceObjectPath: NAMESPACE_OBJECT_PATH,
+      objectPath: options.objectPath ?? OBJECT_PATHS[source].own,
+      namespaceObjectPath: OBJECT_PATHS[source].others,
       ...constants,
       idleWindows,
       source,

@@ -144,6 +144,8 @@ function cumulativeOf(source: BeylaSource, ttl: unknown): [string, Block][] {
 }
 
 function telemetryOf(source: BeylaSource): Block {
+  // It says where the file is, which has been read.
+  source.find('', 'CONFIG_PATH');
   const level = textOf(source.find('log_level', 'LOG_LEVEL')).toLowerCase();
   return ['debug', 'info', 'warn', 'error'].includes(level) ? { telemetry: { logs: { level } } } : {};
 }

@@ -1,6 +1,7 @@
 /**
  * Metric tables as ExportMetricsServiceRequest in OTLP/JSON, as a collector writes it: 64-bit integers are decimal
- * texts. Tables are grouped as in protobuf; what a value looks like is worked out once for each value of an attribute.
+ * texts, which is why @opentelemetry/otlp-transformer does not write them: it has numbers there. Tables are grouped as in
+ * protobuf; what a value looks like is worked out once for each value of an attribute.
  */
 
 import type { AttributeValue, Dictionary } from '../table/dictionary.ts';

@@ -58,6 +58,9 @@ interface KnownMetric {
   readonly partial: boolean;
 }
 
+/** Beyond it senders are known anew, which costs their series a new index and nothing else. */
+const MAX_SENDERS = 10_000;
+
 const presets = ['beyla', 'obi', 'otel'] as const;
 const knownMetrics = new Map<string, KnownMetric>(
   flowMetrics.flatMap(({ descriptors, measure, where }) =>
@@ -78,6 +81,7 @@ export function createFlowWindows({ metricNames, onRefused }: FlowWindowsOptions
 
   function senderOf({ resource, scope }: DecodedMetric): Sender {
     const key = JSON.stringify([resource, scope]);
+    if (senders.size >= MAX_SENDERS) senders.clear();
     const known = senders.get(key) ?? { resource: { attributes: Object.fromEntries(resource) }, scope };
     senders.set(key, known);
     return known;

@@ -143,6 +143,31 @@ test('a series of about the same size does not take the place of another', (t) =
   t.is(accumulator.displaced, 0);
 });
 
+test('metrics share the places: what fills them first leaves as many to the next one', (t) => {
+  const accumulator = new Accumulator({ maxStaleMs: 300_000, maxStreams: 10 });
+  const metricsOfFlows = createMetricsOfFlows();
+  const tables = createTestTables();
+  const selections = flowMetrics.slice(0, 2).map((metric) => ({ metric, attributes: ['src.port'] }));
+  const window = (startSeconds: number) => {
+    const rows = Array.from({ length: 20 }, (_, port) => ({
+      'src.port': port,
+      bytes: 1000 * (port + 1),
+      packets: 20 - port,
+    }));
+    return accumulator.accumulate(metricsOfFlows(tables(rows, { window: windowAt(startSeconds) }), selections));
+  };
+  window(0);
+  const named = window(5).map((table) => [table.metric.unit, ...pointsOf(table).keys()]);
+  const ports = (...all: number[]) => all.map(keyOf);
+  t.deepEqual(named, [
+    ['By', ...ports(15, 16, 17, 18, 19)],
+    ['By', OVERFLOW],
+    ['{packet}', ...ports(0, 1, 2, 3, 4)],
+    ['{packet}', OVERFLOW],
+  ]);
+  t.is(accumulator.tracked, 10);
+});
+
 test('of many series the largest are kept, whatever their order, and over new indexes', (t) => {
   const { window, newEpoch } = setUp({ maxStaleMs: 300_000, maxStreams: 50 });
   for (let step = 0; step < 40; step++) {

@@ -5,22 +5,14 @@
 
 import type { MetricDescriptor, MetricTable } from './metric-table.ts';
 import { OverflowSeries } from './overflow-series.ts';
+import { type PlaceHolder, type Places, withMostPlaces } from './places.ts';
 import type { Scope } from './resource.ts';
 import type { SeriesIndex } from './series-index.ts';
 import { stillExists } from './series-life.ts';
 import { type SeriesLookup, seriesLookup } from './series-lookup.ts';
 import { type RankedSeries, SmallestSeries } from './smallest-series.ts';
+import { StartTimes } from './start-times.ts';
 import { StreamSums } from './stream-sums.ts';
-
-/** What all stream sets share. */
-export interface Places {
-  readonly limit: number;
-  taken: number;
-  /** Points that found none. */
-  refused: number;
-  /** Series that lost theirs to a larger one. */
-  displaced: number;
-}
 
 /** Sums of an index that was replaced: each waits until its series has a point in the current one. */
 interface Earlier {
@@ -40,16 +32,14 @@ const MILLISECOND_NS = 1_000_000n;
 export const millisecondsOf = (timeNs: bigint) => Number(timeNs / MILLISECOND_NS);
 
 /** The streams of one metric of one sender. */
-export class StreamSet {
+export class StreamSet implements PlaceHolder {
   readonly metric: MetricDescriptor;
   readonly scope: Scope;
   readonly #places: Places;
   #current: StreamSums;
   /** The last one first. */
   #earlier: readonly Earlier[] = [];
-  /** What start codes stand for. */
-  #starts: bigint[] = [];
-  readonly #codeOfStart = new Map<bigint, number>();
+  readonly #starts = new StartTimes();
   readonly #overflow = new OverflowSeries();
   /** Made when a series first asks for a place that is not there. */
   #smallest: SmallestSeries | undefined;
@@ -93,12 +83,14 @@ export class StreamSet {
   expire(nowMs: number, maxStaleMs: number): void {
     const beforeMs = nowMs - maxStaleMs;
     let expired = 0;
-    for (const sums of [this.#current, ...this.#earlier.map((one) => one.sums)]) {
+    for (const sums of this.#all) {
       expired += sums.expire(beforeMs, nowMs, (id) => stillExists(sums.index, id));
     }
     this.#earlier = this.#earlier.filter(({ sums }) => sums.live > 0);
     if (expired > 0) {
-      this.#compactStarts();
+      this.#starts.compact((codeOf) => {
+        for (const sums of this.#all) sums.recode(codeOf);
+      });
       this.#smallest = undefined;
     }
     this.#places.taken -= expired;
@@ -106,7 +98,25 @@ export class StreamSet {
   }
 
   get empty(): boolean {
-    return this.#current.live === 0 && this.#earlier.length === 0 && !this.#overflow.live;
+    return this.live === 0 && !this.#overflow.live;
+  }
+
+  /** How many series have a place. */
+  get live(): number {
+    let live = this.#current.live;
+    for (const { sums } of this.#earlier) live += sums.live;
+    return live;
+  }
+
+  /** Of the current index first, then of those that it replaced. */
+  get #all(): readonly StreamSums[] {
+    return [this.#current, ...this.#earlier.map(({ sums }) => sums)];
+  }
+
+  /** Lets another metric have the place of the smallest series. */
+  giveUpSmallest(): void {
+    const smallest = this.#smallerThan(Infinity);
+    if (smallest) this.#end(smallest);
   }
 
   /**
@@ -134,7 +144,7 @@ export class StreamSet {
         arrivals.push(point);
         sums.values[id] = sum;
       } else if (sum > Number.MAX_SAFE_INTEGER) {
-        sums.begin(id, this.#startCode(startOf(table, point)), value);
+        sums.begin(id, this.#starts.code(startOf(table, point)), value);
         this.#smallest = undefined;
       } else sums.values[id] = sum;
       sums.lastMs[id] = nowMs;
@@ -154,38 +164,51 @@ export class StreamSet {
     const weight = (point: number) => sums.weight(table.ids[point]!);
     const free = places.limit - places.taken;
     // Most are far too small: those need no order.
-    const candidates = free > 0 ? arrivals : arrivals.filter((point) => this.#smallerThan(weight(point)));
+    const mayAll = free > 0 || this.#lacksItsShare;
+    const candidates = mayAll ? arrivals : arrivals.filter((point) => this.#smallerThan(weight(point)));
     if (candidates.length > free) candidates.sort((a, b) => weight(b) - weight(a));
     for (const point of candidates) {
-      if (places.taken >= places.limit && !this.#displaceSmallest(weight(point))) return;
+      if (places.taken >= places.limit && !this.#makePlace(weight(point))) return;
       places.taken++;
       const id = table.ids[point]!;
       const value = table.values[point]!;
-      sums.begin(id, this.#startCode(startOf(table, point)), value, weight(point) - value);
+      sums.begin(id, this.#starts.code(startOf(table, point)), value, weight(point) - value);
       this.#smallest?.add(sums, id);
     }
   }
 
   /** The one that a series of this weight may displace. */
   #smallerThan(weight: number): RankedSeries | undefined {
-    this.#smallest ??= new SmallestSeries([this.#current, ...this.#earlier.map(({ sums }) => sums)]);
+    this.#smallest ??= new SmallestSeries(this.#all);
     const smallest = this.#smallest.least();
     return smallest !== undefined && weight > DISPLACING_RATIO * smallest.weight ? smallest : undefined;
   }
 
-  #displaceSmallest(weight: number): boolean {
+  /** Units differ between metrics, so their series cannot be compared: each may have as many places as the next. */
+  get #lacksItsShare(): boolean {
+    return this.live < Math.floor(this.#places.limit / this.#places.holders.size);
+  }
+
+  #makePlace(weight: number): boolean {
+    if (this.#lacksItsShare) {
+      withMostPlaces(this.#places)?.giveUpSmallest();
+      return true;
+    }
     const smallest = this.#smallerThan(weight);
-    if (!smallest) return false;
-    smallest.sums.end(smallest.id, smallest.weight);
+    if (smallest) this.#end(smallest);
+    return smallest !== undefined;
+  }
+
+  #end({ sums, id, weight }: RankedSeries): void {
+    sums.end(id, weight);
     this.#places.taken--;
     this.#places.displaced++;
-    return true;
   }
 
   #tables(table: MetricTable, ids: Uint32Array, values: Float64Array, startCodes: Uint32Array): MetricTable[] {
     const tables: MetricTable[] = [];
     if (ids.length > 0) {
-      tables.push({ ...table, temporality: 'cumulative', ids, values, starts: this.#starts.slice(), startCodes });
+      tables.push({ ...table, temporality: 'cumulative', ids, values, starts: this.#starts.list(), startCodes });
     }
     if (ids.length < table.ids.length) tables.push(...this.#overflow.tableBeside(table));
     return tables;
@@ -211,37 +234,10 @@ export class StreamSet {
     current.end(id);
   }
 
-  #startCode(startNs: bigint): number {
-    let code = this.#codeOfStart.get(startNs);
-    if (code === undefined) {
-      code = this.#starts.push(startNs) - 1;
-      this.#codeOfStart.set(startNs, code);
-    }
-    return code;
-  }
-
-  /** Drops the start times that no stream has any more. */
-  #compactStarts(): void {
-    const old = this.#starts;
-    this.#starts = [];
-    this.#codeOfStart.clear();
-    const codes = new Map<number, number>();
-    const codeOf = (code: number): number => {
-      let recoded = codes.get(code);
-      if (recoded === undefined) {
-        recoded = this.#startCode(old[code]!);
-        codes.set(code, recoded);
-      }
-      return recoded;
-    };
-    this.#current.recode(codeOf);
-    for (const { sums } of this.#earlier) sums.recode(codeOf);
-  }
-
   /** Takes up another index. */
   #follow(index: SeriesIndex): void {
     this.#smallest = undefined;
-    const left = [this.#current, ...this.#earlier.map(({ sums }) => sums)].filter(({ live }) => live > 0);
+    const left = this.#all.filter(({ live }) => live > 0);
     this.#current = new StreamSums(index);
     this.#earlier = left.map((sums) => ({ sums, idOf: seriesLookup(index, sums.index) }));
   }

@@ -64,7 +64,7 @@ const seen = (prometheus: Prometheus, what: string, bytes: number, expression = 
 test.serial('the rates and sums of the talks are those of the traffic, without halving', async (t) => {
   const { namespace, wires, yaml } = star();
   const agent = await startAgent(namespace, yaml);
-  const prometheus = await startPrometheus(namespace, { text: TEXT, open: OPEN }, '250ms');
+  const prometheus = await startPrometheus(namespace, { text: [TEXT], open: [OPEN] }, '250ms');
   t.teardown(() => prometheus.stop());
 
   /** Bytes on the wire, by wire: to the server's zone, and back. */
@@ -146,7 +146,7 @@ test.serial('an agent that starts again is a reset, and no byte is counted twice
     const exchange = await udpDatagrams({ family: 'ipv4', client, server, datagrams, payloadBytes: PAYLOAD_BYTES });
     return exchange.request.wireBytes;
   };
-  const prometheus = await startPrometheus(namespace, { text: TEXT }, '250ms');
+  const prometheus = await startPrometheus(namespace, { text: [TEXT] }, '250ms');
   t.teardown(() => prometheus.stop());
   let agent = await startAgent(namespace, yaml);
   const first = await send(10);

@@ -35,15 +35,15 @@ export interface Prometheus {
   stop(): Promise<void>;
 }
 
-/** Scrapes `/metrics` of targets, by job: `{text: '127.0.0.1:8889'}`. */
+/** Scrapes `/metrics` of targets, by job: `{text: ['127.0.0.1:8889']}`. */
 export async function startPrometheus(
   namespace: NetworkNamespace,
-  targets: Readonly<Record<string, string>>,
+  targets: Readonly<Record<string, readonly string[]>>,
   scrapeInterval: string,
 ): Promise<Prometheus> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-prometheus-'));
   const jobs = Object.entries(targets).map(
-    ([job, target]) => `  - {job_name: ${job}, static_configs: [{targets: ['${target}']}]}\n`,
+    ([job, addresses]) => `  - {job_name: ${job}, static_configs: [{targets: ${JSON.stringify(addresses)}}]}\n`,
   );
   const config = join(folder, 'prometheus.yml');
   const scraping = `{scrape_interval: ${scrapeInterval}, scrape_timeout: ${scrapeInterval}}`;

@@ -57,11 +57,13 @@ export interface AgentConfig {
   /** Keys of `ebpf_network`, and of `k8s_attributes`, as they stand between braces. */
   readonly receiver?: string;
   readonly attributes?: string;
+  /** In place of the whole configuration. */
+  readonly whole?: string;
 }
 
 export async function createTestCluster<A extends ClusterApi>(
   openApi: OpenApi<A>,
-  { nodes: nodeCount = 2, routed = [] as readonly string[] } = {},
+  { nodes: nodeCount = 2, routed = [] as readonly string[], zones = [] as readonly string[] } = {},
 ): Promise<TestCluster<A>> {
   const network = createClusterNetwork(nodeCount, routed);
   const [api, sink] = await Promise.all([openApi(network), startSink(network.router, { address: network.control })]);
@@ -71,8 +73,9 @@ export async function createTestCluster<A extends ClusterApi>(
     await api.create(object);
     knowledge.created(object);
   }
-  for (const { name, ips, podCidrs } of network.nodes) {
-    await create(node({ name, ips, podCidrs, labels: { 'topology.kubernetes.io/zone': zoneOf(name) } }));
+  for (const [number, { name, ips, podCidrs }] of network.nodes.entries()) {
+    const labels = { 'topology.kubernetes.io/zone': zones[number] ?? zoneOf(name) };
+    await create(node({ name, ips, podCidrs, labels }));
   }
   return {
     ...network,
@@ -86,7 +89,7 @@ export async function createTestCluster<A extends ClusterApi>(
       return { ...made, object };
     },
     async startAgent(on, config, surroundings = {}) {
-      const agent = await startAgent(on.namespace, agentConfig(network.control, config), {
+      const agent = await startAgent(on.namespace, config.whole ?? agentConfig(network.control, config), {
         serviceAccountFolder: account.folder,
         ...surroundings,
         environment: { ...environmentOf(network, on), ...surroundings.environment },

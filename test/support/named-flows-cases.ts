@@ -211,7 +211,7 @@ export function testNamedFlows<A extends ClusterApi>(openApi: OpenApi<A>): void 
     t.is(ended.code, 0, ended.stderr);
     t.true(cluster.sink.points().length > before);
     // The answer shows the pod on its own wire.
-    const sent = { client: far, family: 'ipv4', exchange } as const;
+    const sent = { client: far, family: 'ipv4', exchange, dialledPort: SERVICE.port } as const;
     const src = podNamed(second!, 'other');
     const front = 'Service default/front of Service front [default/front]';
     await arrivesAs(t, cluster.sink, sent, `${FAR()} -> ${front}`, `${src} -> ${FAR()}`);

@@ -102,6 +102,9 @@ export function testNamedFlows<A extends ClusterApi>(openApi: OpenApi<A>): void 
     await known('Service', 'EndpointSlice');
     await named(t, { client: web, server: data, dialled: SERVICE }, WEB(), `${DATA()} [default/front]`);
     await named(t, { client: web, server: far, dialled: SERVICE }, WEB(), `${FAR()} [default/front]`);
+    const [first] = cluster.nodes;
+    const ofNode = { client: first!.uplink, server: data, dialled: SERVICE };
+    await named(t, ofNode, nodeNamed(first!), `${DATA()} [default/front]`);
   });
 
   test.serial('a TCP connection by a Service has its names in both directions', async (t) => {

@@ -52,13 +52,16 @@ test('the Service is that of the dialled address, whichever of its addresses tha
     { ...answer, shown: { src: '10.96.0.10 80' } },
     // Masqueraded: the source's port on the wire is nobody's node port, though the number is one.
     { ...pods, shown: { src: '192.168.1.1 30080' } },
+    // An answer on the pod's own wire shows the pod, and a request of the node itself is counted when it is translated.
+    { ...answer, dialled: '10.96.0.10 80' },
+    { ...pods, dialled: '10.96.0.10 80' },
   ];
   t.deepEqual(values(flows, ...ends('service.name'), ...ends('service.namespace'), 'k8s.dst.name'), [
-    [undefined, undefined, undefined, undefined, undefined, 'cart', undefined],
-    ['cart', 'cart', 'cart', 'cart', undefined, undefined, undefined],
-    [undefined, undefined, undefined, undefined, undefined, 'shop', undefined],
-    ['shop', 'shop', 'shop', 'shop', undefined, undefined, undefined],
-    [...Array(5).fill('cart-5d78c-x2x'), 'client', 'cart-5d78c-x2x'],
+    [undefined, undefined, undefined, undefined, undefined, 'cart', undefined, 'cart', undefined],
+    ['cart', 'cart', 'cart', 'cart', undefined, undefined, undefined, undefined, 'cart'],
+    [undefined, undefined, undefined, undefined, undefined, 'shop', undefined, 'shop', undefined],
+    ['shop', 'shop', 'shop', 'shop', undefined, undefined, undefined, undefined, 'shop'],
+    [...Array(5).fill('cart-5d78c-x2x'), 'client', 'cart-5d78c-x2x', 'client', 'cart-5d78c-x2x'],
   ]);
 });
 

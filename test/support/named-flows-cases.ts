@@ -102,6 +102,9 @@ export function testNamedFlows<A extends ClusterApi>(openApi: OpenApi<A>): void 
     await known('Service', 'EndpointSlice');
     await named(t, { client: web, server: data, dialled: SERVICE }, WEB(), `${DATA()} [default/front]`);
     await named(t, { client: web, server: far, dialled: SERVICE }, WEB(), `${FAR()} [default/front]`);
+    const [first] = cluster.nodes;
+    const ofNode = { client: first!.uplink, server: data, dialled: SERVICE };
+    await named(t, ofNode, nodeNamed(first!), `${DATA()} [default/front]`);
   });
 
   test.serial('a TCP connection by a Service has its names in both directions', async (t) => {
@@ -211,7 +214,7 @@ export function testNamedFlows<A extends ClusterApi>(openApi: OpenApi<A>): void 
     t.is(ended.code, 0, ended.stderr);
     t.true(cluster.sink.points().length > before);
     // The answer shows the pod on its own wire.
-    const sent = { client: far, family: 'ipv4', exchange } as const;
+    const sent = { client: far, family: 'ipv4', exchange, dialledPort: SERVICE.port } as const;
     const src = podNamed(second!, 'other');
     const front = 'Service default/front of Service front [default/front]';
     await arrivesAs(t, cluster.sink, sent, `${FAR()} -> ${front}`, `${src} -> ${FAR()}`);

@@ -7,14 +7,13 @@
  */
 
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startAgent } from '../test/e2e/agent.ts';
 import { createNetworkNamespace, joinByVeth, type NetworkNamespace } from '../test/support/network-namespace.ts';
+import { cpuSecondsOf, memoryMbOf } from './tools/process-figures.ts';
 
 const FLOW_COUNTS = (process.env.BENCH_FLOWS ?? '0,100,10000,20000,100000').split(',').map(Number);
-const CLOCK_TICKS_PER_SECOND = 100; // sysconf(_SC_CLK_TCK) of every Linux that Node runs on
 const WARM_UP_S = 6;
 
 const generator = fileURLToPath(new URL('../build/bench/generate', import.meta.url));
@@ -47,16 +46,6 @@ interface Sent {
   readonly bytes: number;
 }
 
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
-}
-
-function memoryMb(pid: number, field: 'VmRSS' | 'VmHWM'): number {
-  const kib = new RegExp(`${field}:\\s*(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1];
-  return (Number(kib) * 1024) / 1e6;
-}
-
 async function generate(from: NetworkNamespace, flows: number, seconds: number): Promise<Sent> {
   const child = from.spawn(generator, ['eth0', String(flows), String(seconds)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -86,11 +75,11 @@ async function measure(flows: number): Promise<string> {
 
   const sending = flows === 0 ? undefined : generate(from.namespace, flows, WARM_UP_S + measuredS);
   await delay(WARM_UP_S * 1000);
-  const before = cpuSeconds(agent.pid);
+  const before = cpuSecondsOf(agent.pid);
   const beforeMs = performance.now();
   await delay(measuredS * 1000 - 500);
-  const cpu = (cpuSeconds(agent.pid) - before) / ((performance.now() - beforeMs) / 1000);
-  const [rss, peak] = [memoryMb(agent.pid, 'VmRSS'), memoryMb(agent.pid, 'VmHWM')];
+  const cpu = (cpuSecondsOf(agent.pid) - before) / ((performance.now() - beforeMs) / 1000);
+  const [rss, peak] = [memoryMbOf(agent.pid, 'VmRSS'), memoryMbOf(agent.pid, 'VmHWM')];
   const sent = (await sending) ?? { packets: 0, bytes: 0 };
   await agent.stop();
   sink.kill('SIGTERM');

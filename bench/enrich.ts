@@ -1,7 +1,8 @@
 /**
- * Time of the processors for one table of 100,000 flows between 3,000 endpoints: range, zone and DNS name of both ends,
- * then the selection and its sums. The first table derives every endpoint, the later ones none. A name server of the
- * bench on the loopback answers, and counts what it is asked.
+ * Time of the processors for one table of 100,000 flows between 3,000 endpoints, 2,500 pods and 500 addresses outside:
+ * Kubernetes names, range, zone and DNS name of both ends, then the selection and its sums. The first table derives every
+ * endpoint, the later ones none. An API server and a name server of the bench on the loopback answer; what the store and
+ * the name server are asked is counted.
  */
 
 import type { Processor } from '../core/component/define.ts';
@@ -12,26 +13,42 @@ import { createFlowTables } from '../core/table/flow-columns.ts';
 import type { FlowTable } from '../core/table/flow-table.ts';
 import attributeSelect from '../processors/attribute_select/index.ts';
 import cidr from '../processors/cidr/index.ts';
+import k8sAttributes, { createK8sAttributes } from '../processors/k8s_attributes/index.ts';
 import reverseDns from '../processors/reverse_dns/index.ts';
-import zone from '../processors/zone/index.ts';
+import zone, { createZone, sourcesOf } from '../processors/zone/index.ts';
+import { openKubernetesApi } from '../test/support/kubernetes-api.ts';
+import { followCluster } from '../test/support/kubernetes-harness.ts';
+import { node, pod, service, slice } from '../test/support/kubernetes-objects.ts';
 import { startNameServer } from '../test/support/name-server.ts';
 import { createRecordingHost } from '../test/support/recording-host.ts';
 import { randomNumbers } from './tools/random-numbers.ts';
 
 const FLOWS = 100_000;
 const ENDPOINTS = 3000;
+const PODS = 2500;
+const NODES = 50;
 const ROUNDS = 15;
 
 const random = randomNumbers(42);
 
+/** Pods are in 10/8, the others in no private range: they are asked of the name server. */
+const octetsOf = (e: number) => (e < PODS ? [10, e % 12, e >> 8, e & 255] : [198, 51, e >> 8, e & 255]);
+
+/** Each workload of 16 pods talks to eight others, and to what is outside. */
+function partnerOf(endpoint: number): number {
+  if (endpoint >= PODS || random(10) > 0) return ((((endpoint >> 4) * 7 + random(8)) << 4) + random(16)) % PODS;
+  return PODS + random(ENDPOINTS - PODS);
+}
+
 function flowTables(): () => FlowTable {
   const endpoints = new EndpointDimension();
-  const mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10];
-  for (let e = 0; e < ENDPOINTS; e++) endpoints.append(Uint8Array.of(...mapped, e % 12, e >> 8, e & 255));
+  const mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+  for (let e = 0; e < ENDPOINTS; e++) endpoints.append(Uint8Array.of(...mapped, ...octetsOf(e)));
   const codes = (limit: number) => Uint32Array.from({ length: FLOWS }, () => random(limit));
+  const src = codes(ENDPOINTS);
   const flows = {
-    src: codes(ENDPOINTS),
-    dst: codes(ENDPOINTS),
+    src,
+    dst: src.map(partnerOf),
     srcPort: Uint16Array.from(codes(65536)),
     dstPort: Uint16Array.from(codes(4)),
     transport: new Uint8Array(FLOWS).fill(6),
@@ -48,7 +65,7 @@ function flowTables(): () => FlowTable {
   return () =>
     toFlowTable({
       rows: FLOWS,
-      window: { startNs: 0n, endNs: 1n },
+      window: { startNs: nowNs() - 5_000_000_000n, endNs: nowNs() },
       resource,
       scope: { name: 'weir', version: '0' },
       metricNames: ['beyla'],
@@ -60,20 +77,73 @@ function flowTables(): () => FlowTable {
     });
 }
 
+const nowNs = () => BigInt(Date.now()) * 1_000_000n;
+
+async function startCluster() {
+  const api = await openKubernetesApi();
+  for (let n = 0; n < NODES; n++) {
+    const labels = { 'topology.kubernetes.io/zone': `z${n % 3}`, 'topology.kubernetes.io/region': 'west' };
+    api.put(node({ name: `node-${n}`, ips: [`192.168.0.${n + 1}`], labels }));
+  }
+  for (let e = 0; e < PODS; e++) {
+    const on = { node: `node-${e % NODES}`, hostIps: [`192.168.0.${(e % NODES) + 1}`] };
+    const owner = { kind: 'StatefulSet', name: `app-${e >> 4}` };
+    const [address, namespace] = [octetsOf(e).join('.'), `team-${e % 20}`];
+    api.put(pod({ name: `app-${e >> 4}-${e & 15}`, namespace, ips: [address], owner, ...on }));
+    if (e % 16 > 0) continue;
+    api.put(service({ name: `app-${e >> 4}`, namespace, clusterIps: ['None'], ports: [{ port: e & 3 }] }));
+    api.put(slice({ name: `app-${e >> 4}`, namespace, service: `app-${e >> 4}`, addresses: [address], port: e & 3 }));
+  }
+  const followed = followCluster({ url: api.url });
+  await followed.store.health.waitForSync(60_000);
+  const asked = { identities: 0, services: 0 };
+  const { identityAt, serviceAt } = followed.store;
+  const store = Object.assign(Object.create(followed.store) as typeof followed.store, {
+    identityAt: (...of: Parameters<typeof identityAt>) => {
+      asked.identities++;
+      return identityAt(...of);
+    },
+    serviceAt: (...of: Parameters<typeof serviceAt>) => {
+      asked.services++;
+      return serviceAt(...of);
+    },
+  });
+  const stores = { request: () => ({ start: async () => store, stop: async () => {}, isAlone: false }) };
+  const stop = async () => {
+    await followed.stop();
+    await api.close();
+  };
+  return { stores, asked, stop };
+}
+
 const server = await startNameServer((address) => ({ names: [`host-${address.replaceAll('.', '-')}.example`] }));
+const cluster = await startCluster();
 const host = createRecordingHost('bench');
-const zones = Array.from({ length: 12 }, (_, z) => ({ cidr: `10.${z}.0.0/16`, zone: `z${z % 3}`, region: 'west' }));
-const blocks = [
-  [cidr, { cidrs: zones.map((one) => one.cidr) }],
-  [zone, { cidrs: zones }],
-  [reverseDns, { servers: [server.address], max_in_flight: 256 }],
-  [attributeSelect, { select: { '*': { include: ['src.zone', 'dst.zone', 'src.cidr', 'dst.cidr', 'direction'] } } }],
-] as const;
-const steps: readonly (readonly [string, Processor])[] = blocks.map(([definition, block]) => {
-  const { config, problems } = decodeBlock<never>(definition.config as never, treeOf(block, 'bench'));
+const nowhere = { aws: 'http://127.0.0.1:1', gcp: 'http://127.0.0.1:1', azure: 'http://127.0.0.1:1' };
+const around = { stores: cluster.stores, servers: nowhere, addresses: () => [] };
+const environment = { NODE_NAME: 'node-0' };
+const ranges = Array.from({ length: 12 }, (_, z) => `10.${z}.0.0/16`);
+const nodes = Array.from({ length: NODES }, (_, n) => `node-${n}`);
+/** What Kubernetes shows by default, with zones; and the Services that were dialled, which are told row by row. */
+const shown = ['k8s.cluster.name', 'k8s.*.namespace', 'k8s.*.owner.*', 'src.zone', 'dst.zone', 'direction'];
+const withServices = process.argv.includes('services') ? ['k8s.*.service.name'] : [];
+
+function configured<Config>(definition: { readonly config: unknown }, block: object): Config {
+  const { config, problems } = decodeBlock<Config>(definition.config as never, treeOf(block, 'bench'));
   if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join('\n'));
-  return [definition.type, definition.create(config, host)];
-});
+  return config;
+}
+
+const observed = { flow: { cluster_name: 'bench', observer: 'both', observer_nodes: nodes } };
+const dns = { servers: [server.address], max_in_flight: 256 };
+const selection = { select: { '*': { include: [...shown, ...withServices] } } };
+const steps: readonly (readonly [string, Processor])[] = [
+  ['k8s_attributes', createK8sAttributes(configured(k8sAttributes, observed), host, { ...around, environment })],
+  ['cidr', cidr.create(configured(cidr, { cidrs: ranges }), host)],
+  ['zone', createZone(configured(zone, {}), sourcesOf(configured(zone, {}), host, around))],
+  ['reverse_dns', reverseDns.create(configured(reverseDns, dns), host)],
+  ['attribute_select', attributeSelect.create(configured(attributeSelect, selection), host)],
+];
 for (const [, processor] of steps) await processor.start?.();
 
 /** Milliseconds of each step. */
@@ -93,9 +163,9 @@ const lookups = () =>
     (sum, [, n]) => sum + Number(n),
     0,
   );
-while (lookups() < ENDPOINTS) await new Promise((resolve) => setTimeout(resolve, 10));
+while (lookups() < ENDPOINTS - PODS) await new Promise((resolve) => setTimeout(resolve, 10));
 const named = run(nextTable());
-const asked = server.asked.length;
+const asked = { names: server.asked.length, ...cluster.asked };
 const best = steps.map(() => Infinity);
 for (let round = 0; round < ROUNDS; round++) {
   for (const [at, ms] of run(nextTable()).entries()) best[at] = Math.min(best[at]!, ms);
@@ -107,7 +177,10 @@ const parts = steps.map(([type], at) => `${type} ${best[at]!.toFixed(2)}`).join(
 process.stdout.write(
   `${FLOWS.toLocaleString('en')} flows, ${ENDPOINTS.toLocaleString('en')} endpoints: first table ${total(first)}, ` +
     `with every DNS name new ${total(named)}, later ${total(best)} (${parts}); ` +
-    `look-ups for the first ${asked}, for the ${ROUNDS} later ${server.asked.length - asked}\n`,
+    `asked for the first of DNS ${asked.names}, of the store ${asked.identities} addresses and ${asked.services} Services, ` +
+    `for the ${ROUNDS} later ${server.asked.length - asked.names}, ${cluster.asked.identities - asked.identities} and ` +
+    `${cluster.asked.services - asked.services}\n`,
 );
 for (const [, processor] of steps) await processor.stop?.();
 await server.close();
+await cluster.stop();

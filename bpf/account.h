@@ -16,6 +16,17 @@
 
 #define READ_ONCE(place) (*(volatile __typeof__(place) *)&(place))
 
+/*
+ * Two numbers that lie side by side, as one: what is done to them at one stroke. Programs that do without 32-bit
+ * instructions have no atomic ones of that width either.
+ */
+#define word_at(first) ((__u64 *)(first))
+
+static __always_inline __u64 word_of(__u32 first, __u32 second)
+{
+	return first | (__u64)second << 32;
+}
+
 /* Flags that change who or what a flow is; others are noted once an epoch. */
 #define TCP_FLAGS_NOTED (TCP_FLAG_FIN | TCP_FLAG_SYN | TCP_FLAG_RST)
 
@@ -45,13 +56,30 @@ static __always_inline struct flow_slot *after_state(struct flow_slot *slot, __u
 #endif
 }
 
-/* Counts a new slot and doubles the table when more than half of it is taken. */
-static __always_inline void note_new_slot(__u32 mask)
+/*
+ * Counts a new slot and doubles the table when more than half of it is taken. Where the epoch changes at that moment,
+ * the next new slot does it.
+ */
+static __always_inline void note_new_slot(__u32 mask, __u32 epoch)
 {
-	__u32 used = __sync_fetch_and_add(&control.used, 1) + 1;
+	__u32 used = __sync_fetch_and_add(word_at(&control.used), 1) + 1;
 
 	if (used > mask / 2 && mask < settings.max_mask)
-		__sync_val_compare_and_swap(&control.mask, mask, mask * 2 + 1);
+		__sync_val_compare_and_swap(word_at(&control.epoch), word_of(epoch, mask),
+					    word_of(epoch, mask * 2 + 1));
+}
+
+/* For the flow alone, if it is free; with the epoch that it had. */
+static __always_inline int claim(struct flow_slot *slot)
+{
+	__u64 *word = word_at(&slot->state), free = READ_ONCE(*word);
+
+	return (__u32)free == SLOT_FREE && __sync_val_compare_and_swap(word, free, free | SLOT_CLAIMED) == free;
+}
+
+static __always_inline void add_signals(struct flow_cold *cold, __u32 tcp_flags)
+{
+	__sync_fetch_and_or(word_at(&cold->ifindex), word_of(0, signals_of(tcp_flags)));
 }
 
 /* Makes a claimed slot the flow's. The state is written last, so whoever sees READY sees the key. */
@@ -65,14 +93,13 @@ static __always_inline void open_slot(struct __sk_buff *skb, struct flow_slot *s
 	asm volatile("" : "+r"(skb));
 	for (int i = 0; i < 5; i++)
 		slot->key.words[i] = packet->key.words[i];
-	slot->epoch = epoch;
 	if (cold) {
 		cold->first_ns = bpf_ktime_get_ns();
 		cold->ifindex = device_index(skb->ifindex);
 		cold->signals = signals_of(packet->tcp_flags);
 	}
-	__sync_lock_test_and_set(&slot->state, SLOT_READY);
-	note_new_slot(mask);
+	__sync_lock_test_and_set(word_at(&slot->state), word_of(SLOT_READY, epoch));
+	note_new_slot(mask, epoch);
 }
 
 /* Returns 0 when the map is full. */
@@ -110,40 +137,48 @@ static __noinline int account_overflow(struct __sk_buff *skb, const struct packe
 	return 0;
 }
 
-static __always_inline void account(struct __sk_buff *skb, const struct packet *packet)
+static __always_inline void account(struct __sk_buff *skb, const struct packet *packet, enum packet_place kept)
 {
 	const __u64 *words = packet->key.words;
 	__u32 mask = READ_ONCE(control.mask), epoch = READ_ONCE(control.epoch);
-	__u64 hash = flow_hash(words);
+	__u64 hash = flow_hash_from_ends(packet->ends_hash, words);
+	__u32 place = flow_place(hash, 0), index;
+	struct flow_slot *slot;
 
-	for (__u32 probe = 0; probe < 2 * PROBE_WINDOW; probe++) {
-		__u32 index = flow_place(hash, probe, mask);
-		struct flow_slot *slot = bpf_map_lookup_elem(&flow_slots, &index);
+	STRAIGHT_ON
+	for (__u32 probe = 1; probe <= 2 * PROBE_WINDOW; probe++) {
+		index = place & mask;
+		slot = bpf_map_lookup_elem(&flow_slots, &index);
 		if (!slot)
 			break;
 		__u32 state = READ_ONCE(slot->state);
 		if (state == SLOT_READY) {
-			if (!same_key(after_state(slot, state)->key.words, words))
-				continue;
-		} else {
-			if (state != SLOT_FREE ||
-			    __sync_val_compare_and_swap(&slot->state, SLOT_FREE, SLOT_CLAIMED) != SLOT_FREE)
-				continue;
-			open_slot(skb, slot, index, packet, epoch, mask);
+			if (same_key(after_state(slot, state)->key.words, words))
+				goto opened;
+		} else if (state == SLOT_FREE && claim(slot)) {
+			goto claimed;
 		}
-		__sync_fetch_and_add(&slot->bytes, packet->bytes);
-		__sync_fetch_and_add(&slot->packets, packet->packets);
-		if (slot->epoch != epoch || packet->tcp_flags & TCP_FLAGS_NOTED) {
-			struct flow_cold *cold = bpf_map_lookup_elem(&flow_cold, &index);
-			slot->epoch = epoch;
-			if (cold)
-				__sync_fetch_and_or(&cold->signals, signals_of(packet->tcp_flags));
-		}
-		return;
+		place = probe == PROBE_WINDOW ? flow_place(hash, probe) : place + 1;
 	}
-	/* A copy, so that the packet itself need not be in memory. */
-	struct packet copy = *packet;
-	account_overflow(skb, &copy);
+	if (kept == IN_REGISTERS) {
+		struct packet copy = *packet;
+		account_overflow(skb, &copy);
+	} else {
+		account_overflow(skb, packet);
+	}
+	return;
+
+claimed:
+	open_slot(skb, slot, index, packet, epoch, mask);
+opened:
+	__sync_fetch_and_add(&slot->bytes, packet->bytes);
+	__sync_fetch_and_add(&slot->packets, packet->packets);
+	if (slot->epoch != epoch || packet->tcp_flags & TCP_FLAGS_NOTED) {
+		struct flow_cold *cold = bpf_map_lookup_elem(&flow_cold, &index);
+		slot->epoch = epoch;
+		if (cold)
+			add_signals(cold, packet->tcp_flags);
+	}
 }
 
 #endif

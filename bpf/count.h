@@ -36,15 +36,16 @@ static __noinline int forward(struct __sk_buff *skb, const struct packet *packet
  * knows the settings and takes out what they never reach.
  */
 static __always_inline void decide(struct __sk_buff *skb, __u32 direction, enum parse_result result,
-				   const struct packet *packet)
+				   const struct packet *packet, enum packet_place kept)
 {
 	if (direction == FLOW_EGRESS && counted_on_entry(skb)) {
-		if (settings.follow_into_tunnels && result == PARSED) {
-			/* A copy, so that the packet itself need not be in memory. */
+		if (!settings.follow_into_tunnels || result != PARSED) {
+			note(skb, packet, FILTERED_COUNTED_ELSEWHERE);
+		} else if (kept == IN_REGISTERS) {
 			struct packet copy = *packet;
 			forward(skb, &copy);
 		} else {
-			note(skb, packet, FILTERED_COUNTED_ELSEWHERE);
+			forward(skb, packet);
 		}
 		return;
 	}
@@ -66,7 +67,7 @@ static __always_inline void decide(struct __sk_buff *skb, __u32 direction, enum 
 			return;
 		}
 	}
-	account(skb, packet);
+	account(skb, packet, kept);
 }
 
 static __noinline int count_slow(struct __sk_buff *skb, __u32 direction, __u32 link_bytes)
@@ -74,7 +75,8 @@ static __noinline int count_slow(struct __sk_buff *skb, __u32 direction, __u32 l
 	struct packet packet = {};
 	enum parse_result result = parse_slow(skb, direction, link_bytes, &packet);
 
-	decide(skb, direction, result, &packet);
+	packet.ends_hash = flow_ends_hash(packet.key.words);
+	decide(skb, direction, result, &packet, IN_MEMORY);
 	return 0;
 }
 
@@ -87,7 +89,7 @@ static __always_inline void count_frame(struct __sk_buff *skb, __u32 direction, 
 	struct packet packet;
 
 	if (parse_fast(skb, direction, link_bytes, &packet))
-		decide(skb, direction, PARSED, &packet);
+		decide(skb, direction, PARSED, &packet, IN_REGISTERS);
 	else
 		count_slow(skb, direction, link_bytes);
 }

@@ -155,21 +155,31 @@ FLOW_ASSERT(sizeof(struct flow_control) == 128, "flow control");
 #define FLOW_INLINE static inline __attribute__((always_inline))
 
 /* Multiply and fold, a word pair at a time (the constants are those of MurmurHash3's finaliser and its kin). */
-FLOW_INLINE __u64 flow_hash(const __u64 *words)
+FLOW_INLINE __u64 flow_ends_hash(const __u64 *words)
 {
 	__u64 hash = (words[1] ^ words[0] * 0xd6e8feb86659fd93ull) * 0x9e3779b97f4a7c15ull;
 
 	hash ^= hash >> 32;
 	hash = (hash ^ words[3] ^ words[2] * 0xa0761d6478bd642full) * 0xff51afd7ed558ccdull;
-	hash ^= hash >> 32;
-	hash = (hash ^ words[4]) * 0xc4ceb9fe1a85ec53ull;
+	return hash ^ hash >> 32;
+}
+
+FLOW_INLINE __u64 flow_hash_from_ends(__u64 ends_hash, const __u64 *words)
+{
+	__u64 hash = (ends_hash ^ words[4]) * 0xc4ceb9fe1a85ec53ull;
+
 	return hash ^ hash >> 29;
 }
 
-/* The slot that is looked at as the probe-th, of 2 * PROBE_WINDOW. */
-FLOW_INLINE __u32 flow_place(__u64 hash, __u32 probe, __u32 mask)
+FLOW_INLINE __u64 flow_hash(const __u64 *words)
 {
-	return ((__u32)(probe < PROBE_WINDOW ? hash >> 7 : hash >> 39) + probe) & mask;
+	return flow_hash_from_ends(flow_ends_hash(words), words);
+}
+
+/* Which slot is looked at as the probe-th, of 2 * PROBE_WINDOW: this, with the mask over it. */
+FLOW_INLINE __u32 flow_place(__u64 hash, __u32 probe)
+{
+	return (__u32)(probe < PROBE_WINDOW ? hash >> 7 : hash >> 39) + probe;
 }
 
 FLOW_INLINE int same_key(const __u64 *left, const __u64 *right)

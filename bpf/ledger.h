@@ -20,9 +20,10 @@ static __always_inline struct device *find_device(__u32 own_index)
 
 /*
  * A function that is verified once, for any reason: where several constants meet at one place, the verifier refuses the
- * sum of pointer and offset to a process without CAP_PERFMON.
+ * sum of pointer and offset to a process without CAP_PERFMON. Its arguments are whole registers, so that nothing is
+ * done to the reason between its comparison and its use.
  */
-__noinline int note_amount(struct __sk_buff *skb, __u32 direction, __u32 reason, __u64 bytes, __u64 packets)
+__noinline int note_amount(struct __sk_buff *skb, __u64 direction, __u64 reason, __u64 bytes, __u64 packets)
 {
 	struct device *device = find_device(skb->ifindex);
 	__u32 index = (device ? device->ledger_row * 2 : 0) + direction;

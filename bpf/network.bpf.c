@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/*
- * The programs: those that hang on interfaces and one that hangs on a packet socket. They observe only: what comes
- * after them decides about the packet.
- */
+/* The programs that hang on interfaces. They observe only: what comes after them decides about the packet. */
 
 #include "count.h"
-#include "socket.h"
 
 #define NEXT_PROGRAM (-1) /* TCX_NEXT, and TC_ACT_UNSPEC of clsact */
-#define QUEUE_NOTHING 0
 
 SEC("tc")
 int network_ingress(struct __sk_buff *skb)
@@ -37,13 +32,6 @@ int network_egress_l3(struct __sk_buff *skb)
 {
 	count_frame(skb, FLOW_EGRESS, 0);
 	return NEXT_PROGRAM;
-}
-
-SEC("socket")
-int network_socket(struct __sk_buff *skb)
-{
-	count_from_socket(skb);
-	return QUEUE_NOTHING;
 }
 
 /* The kernel knows only the first of the two licences. */

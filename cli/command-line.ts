@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util';
 import { reportOf, WeirError } from '../core/errors.ts';
 import { build, type Command, type Surroundings } from './command.ts';
 import { components } from './components.ts';
+import { convert } from './convert.ts';
+import { explain } from './explain.ts';
 import { printConfig } from './print-config.ts';
 import { run } from './run.ts';
 import { validate } from './validate.ts';
@@ -16,6 +18,8 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['validate', validate],
   ['components', components],
   ['print-config', printConfig],
+  ['explain', explain],
+  ['convert', convert],
 ]);
 
 const exitCodes = { fine: 0, failed: 1, usage: 2 } as const;
@@ -45,10 +49,11 @@ async function dispatch(args: readonly string[], surroundings: Surroundings): Pr
   if (command === undefined) {
     throw usageError(`unknown command "${name}" for "${build.command}"`, `one of ${[...commands.keys()].join(', ')}`);
   }
-  const { config, set, help, version, ...own } = readOptions(args.slice(named ? 1 : 0), command, name);
+  const { values, positionals: operands } = readOptions(args.slice(named ? 1 : 0), command, name);
+  const { config, set, help, version, ...options } = values;
   if (help) surroundings.print(named ? commandHelp(name, command) : generalHelp());
   else if (version) surroundings.print(`${build.command} version ${build.version}\n`);
-  else await command.run({ ...surroundings, configs: config ?? [], sets: set ?? [], options: own });
+  else await command.run({ ...surroundings, configs: config ?? [], sets: set ?? [], options, operands });
 }
 
 const usageError = (message: string, fix: string) => new WeirError('cli/usage', message, { fix });
@@ -60,11 +65,12 @@ function readOptions(args: string[], command: Command, name: string) {
   try {
     const own = Object.keys(command.options ?? {}).map((option) => [option, { type: 'string' }] as const);
     const options = { ...Object.fromEntries(own), ...configOptions, ...commonOptions };
-    const { values } = parseArgs({ args, options, strict: true });
+    const allowPositionals = command.operands !== undefined;
+    const { values, positionals } = parseArgs({ args, options, strict: true, allowPositionals });
     if (!command.takesConfig && (values.config ?? values.set) !== undefined) {
       throw usageError(`${name} takes no configuration`, 'leave out --config and --set');
     }
-    return values;
+    return { values, positionals };
   } catch (error) {
     if (error instanceof WeirError || !isArgumentError(error)) throw error;
     throw usageError(error.message, `see ${build.command} --help`);
@@ -88,10 +94,11 @@ function generalHelp(): string {
   return `${build.description}\n\nUsage:\n${lines.join('\n')}\n\nOptions:\n${configHelp}${helpHelp}${version}`;
 }
 
-function commandHelp(name: string, { summary, takesConfig, options = {} }: Command): string {
+function commandHelp(name: string, { summary, takesConfig, options = {}, operands }: Command): string {
   const own = Object.entries(options).map(
     ([option, { value, help }]) => `  ${`--${option} ${value}`.padEnd(16)}${help}\n`,
   );
   const help = `${takesConfig ? configHelp : ''}${own.join('')}${helpHelp}`;
-  return `${build.command} ${name}: ${summary}\n\nOptions:\n${help}`;
+  const usage = operands === undefined ? '' : `\n${operands.value}: ${operands.help}\n`;
+  return `${build.command} ${name}: ${summary}\n${usage}\nOptions:\n${help}`;
 }

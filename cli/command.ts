@@ -22,6 +22,8 @@ export interface Call extends Surroundings {
   readonly sets: readonly string[];
   /** What was given for the command's own options, by name. */
   readonly options: Readonly<Record<string, string | undefined>>;
+  /** What stands on the command line without dashes, in order. */
+  readonly operands: readonly string[];
 }
 
 export interface Command {
@@ -30,6 +32,8 @@ export interface Command {
   readonly takesConfig: boolean;
   /** Options of its own, each with a value: `estimate: {value: 'TIME', help: '...'}`. */
   readonly options?: Readonly<Record<string, { readonly value: string; readonly help: string }>>;
+  /** What it takes without dashes; absent: nothing. */
+  readonly operands?: { readonly value: string; readonly help: string };
   /** Resolves when the command is done; rejects with what went wrong. */
   run(call: Call): Promise<void>;
 }

@@ -1,8 +1,8 @@
 /** `weir validate --estimate`: runs a configuration for a while with exporters that only count series. */
 
-import { defineExporter } from '../core/component/define.ts';
 import type { PipelineConfig, ResolvedConfig } from '../core/config/types.ts';
 import { startService } from '../core/pipeline/service.ts';
+import { withoutExporters } from '../core/pipeline/without-exporters.ts';
 import { attributeNamed } from '../core/table/attributes.ts';
 import { createSeriesEstimate, type MetricEstimate, type SeriesEstimate } from '../core/table/series-estimate.ts';
 import { systemClock } from '../core/telemetry/clock.ts';
@@ -20,7 +20,10 @@ export async function estimate(
   const abort = new AbortController();
   const startedMs = systemClock.monotonicMs();
   try {
-    const service = await startService(countingConfig(config, counted), { build, write });
+    const counting = withoutExporters(config, (pipeline, tables) => {
+      counted.find((one) => one.pipeline === pipeline)?.series.add(tables);
+    });
+    const service = await startService(counting, { build, write });
     await Promise.race([systemClock.sleep(durationMs, abort.signal), signal.received]);
     abort.abort();
     await service.stop();
@@ -34,26 +37,6 @@ export async function estimate(
 interface Counted {
   readonly pipeline: PipelineConfig;
   readonly series: SeriesEstimate;
-}
-
-/** The same, with one exporter a pipeline that counts, and without a port for self-metrics: an agent may be running. */
-function countingConfig(config: ResolvedConfig, counted: readonly Counted[]): ResolvedConfig {
-  const exporters = counted.map(({ pipeline, series }) => {
-    const definition = defineExporter<unknown>({
-      type: 'estimate',
-      stability: 'alpha',
-      description: 'Counts series.',
-      config: {},
-      create: () => ({ hasRoom: () => true, onRoom: () => undefined, export: (tables) => series.add(tables) }),
-    });
-    return { id: `estimate/${pipeline.id}`, type: 'estimate', definition, config: {}, placeOf: () => pipeline.place };
-  });
-  return {
-    ...config,
-    exporters,
-    pipelines: config.pipelines.map((pipeline) => ({ ...pipeline, exporters: [`estimate/${pipeline.id}`] })),
-    telemetry: { ...config.telemetry, metrics: { ...config.telemetry.metrics, level: 'none' } },
-  };
 }
 
 const digits = (value: number) => value.toLocaleString('en-US');

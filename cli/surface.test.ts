@@ -1,4 +1,7 @@
-/** The components of this build through the command line: every key with its default, old names, keys of Beyla. */
+/**
+ * The components of this build through the command line: every key with its default, old names, keys of Beyla.
+ * long: most of it is the list of keys.
+ */
 
 import test from 'ava';
 import { parse } from 'yaml';
@@ -55,9 +58,9 @@ test('a component with an empty block has every default', async (t) => {
     '--config',
     `yaml:
 receivers: {ebpf_network: }
-processors: {cidr: , zone: , reverse_dns: , filter: , attribute_select: , delta_to_cumulative: }
-exporters: {debug: , otlp_grpc: {endpoint: 'localhost:4317'}, otlp_http: {endpoint: 'http://localhost:4318'}}
-${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, delta_to_cumulative', 'debug, otlp_grpc, otlp_http')}`,
+processors: {cidr: , zone: , reverse_dns: , filter: , attribute_select: , delta_to_cumulative: , interval: }
+exporters: {debug: , otlp_grpc: {endpoint: 'localhost:4317'}, otlp_http: {endpoint: 'http://localhost:4318'}, prometheus: {endpoint: 'localhost:8889'}}
+${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, delta_to_cumulative, interval', 'debug, otlp_grpc, otlp_http, prometheus')}`,
   );
   t.is(code, 0);
   const { receivers, processors, exporters } = parse(output);
@@ -87,6 +90,8 @@ ${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, d
     agent_ip_type: 'any',
     metric_names: 'beyla',
     features: ['network', 'network_flow_packets', 'network_inter_zone'],
+    instance_id: { dns: true, override_hostname: '' },
+    resource_attributes: {},
   });
   t.deepEqual(processors, {
     cidr: { cidrs: [] },
@@ -115,6 +120,7 @@ ${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, d
     },
     attribute_select: { select: {}, allowed_attributes: [], strict: true, features: [], metric_names: '' },
     delta_to_cumulative: { max_stale: '5m', max_streams: 100_000 },
+    interval: { interval: '1m', pass_through: { gauge: false, summary: false } },
   });
   t.deepEqual(exporters, {
     debug: { verbosity: 'basic' },
@@ -138,6 +144,32 @@ ${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, d
       headers: {},
       timeout: '30s',
       ...sending,
+    },
+    prometheus: {
+      endpoint: 'localhost:8889',
+      namespace: '',
+      const_labels: {},
+      send_timestamps: false,
+      metric_expiration: '5m',
+      resource_constant_labels: { included: [], excluded: [] },
+      resource_to_telemetry_conversion: { enabled: false, exclude_service_attributes: false },
+      enable_open_metrics: false,
+      without_scope_info: false,
+      add_metric_suffixes: true,
+      translation_strategy: '',
+      tls: {
+        cert_file: '',
+        cert_pem: '',
+        key_file: '',
+        key_pem: '',
+        client_ca_file: '',
+        min_version: '1.2',
+        max_version: '',
+      },
+      response_headers: {},
+      read_header_timeout: '1m',
+      write_timeout: '30s',
+      idle_timeout: '1m',
     },
   });
 });

@@ -1,13 +1,11 @@
 /** `weir validate`: loads the configuration and builds the graph, and starts nothing. Silent when all is well. */
 
-import { duration } from '../core/config/formats.ts';
-import { FormatError } from '../core/config/schema.ts';
-import { WeirError } from '../core/errors.ts';
 import { buildGraph } from '../core/pipeline/build.ts';
 import { systemClock } from '../core/telemetry/clock.ts';
 import { createLogger } from '../core/telemetry/log.ts';
 import { createRegistry } from '../core/telemetry/registry.ts';
 import { build, type Command, configOf } from './command.ts';
+import { timeOf } from './time.ts';
 
 export const validate: Command = {
   summary: 'check a configuration without touching the kernel; silent when it is right',
@@ -16,7 +14,7 @@ export const validate: Command = {
     estimate: { value: 'TIME', help: "then run it for this long without exporters: series of this host's traffic" },
   },
   async run(call) {
-    const durationMs = call.options.estimate === undefined ? undefined : timeOf(call.options.estimate);
+    const durationMs = call.options.estimate === undefined ? undefined : timeOf('estimate', call.options.estimate);
     const config = configOf(call);
     buildGraph(config, {
       build,
@@ -29,19 +27,3 @@ export const validate: Command = {
     call.print(await estimate(config, durationMs, call.complain));
   },
 };
-
-function timeOf(text: string): number {
-  const usage = (message: string) => {
-    return new WeirError('cli/usage', `invalid argument "${text}" for "--estimate" flag: ${message}`, {
-      fix: 'such as --estimate 30s',
-    });
-  };
-  try {
-    const timeMs = duration(text);
-    if (timeMs > 0) return timeMs;
-  } catch (error) {
-    if (error instanceof FormatError) throw usage(error.message);
-    throw error;
-  }
-  throw usage('must be positive');
-}

@@ -48,10 +48,14 @@ Napi::Value interfaces(const Napi::CallbackInfo &info)
 	return result;
 }
 
-// listTunnels() -> {tunnels, addresses, unreadable}
+// listTunnels(withAddresses, namespace?) -> {tunnels, addresses, unreadable}
 Napi::Value tunnels(const Napi::CallbackInfo &info)
 {
-	return tunnel_devices_object(info.Env(), with_errors(info.Env(), list_tunnels));
+	const bool with_addresses = info[0].As<Napi::Boolean>();
+	const auto place = namespace_of(info[1]);
+	return tunnel_devices_object(info.Env(), with_errors(info.Env(), [&] {
+					     return in_namespace(place, [&] { return list_tunnels(with_addresses); });
+				     }));
 }
 
 // namespaceIds(others, namespace?) -> array of ids

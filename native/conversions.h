@@ -69,18 +69,23 @@ inline Columns columns_of(const Napi::Object &columns)
 	    .nat_row = elements_of<uint32_t>(columns, "natRow"),
 	    .nat_src = elements_of<uint32_t>(columns, "natSrc"),
 	    .nat_dst = elements_of<uint32_t>(columns, "natDst"),
+	    .nat_dialled = elements_of<uint32_t>(columns, "natDialled"),
 	    .nat_src_port = elements_of<uint16_t>(columns, "natSrcPort"),
 	    .nat_dst_port = elements_of<uint16_t>(columns, "natDstPort"),
+	    .nat_dialled_port = elements_of<uint16_t>(columns, "natDialledPort"),
 	};
 }
 
 // Undefined where none are left out.
-inline std::optional<OwnConnections> own_connections_of(const Napi::Value &value)
+inline std::optional<std::vector<OwnConnection>> own_connections_of(const Napi::Value &value)
 {
 	if (!value.IsTypedArray())
 		return std::nullopt;
-	const auto records = value.As<Napi::Uint8Array>();
-	return OwnConnections(records.Data(), records.ByteLength() / sizeof(OwnConnection));
+	const auto bytes = value.As<Napi::Uint8Array>();
+	std::vector<OwnConnection> records(bytes.ByteLength() / sizeof(OwnConnection));
+	if (!records.empty())
+		std::memcpy(records.data(), bytes.Data(), records.size() * sizeof(OwnConnection));
+	return records;
 }
 
 inline Napi::Array text_array(Napi::Env env, const std::vector<std::string> &texts)

@@ -28,6 +28,9 @@ void DeviceTable::take_over(const std::set<std::pair<uint32_t, flow_direction>> 
 		const device &value = values[i];
 		if (value.ifindex == 0)
 			continue;
+		// Until this process knows its own tunnels.
+		if (value.counted & DEVICE_TUNNEL)
+			tunnels_.insert(value.ifindex);
 		const auto iface = static_cast<uint16_t>(keys[i]);
 		Entry &entry = entries_[iface];
 		entry = {.ifindex = value.ifindex,

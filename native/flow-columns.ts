@@ -30,7 +30,7 @@ export interface FlowColumns {
   /** Since the last committed collect, scaled by sampling. */
   readonly bytes: Float64Array;
   readonly packets: Float64Array;
-  /** The rows of which `translatedRows` are written, in rising order; the others below have an element for each. */
+  /** The rows that are translated or were dialled elsewhere, of which `translatedRows` are written, in rising order; the others below have an element for each. */
   readonly natRow: Uint32Array;
   /** Code of the endpoint that the packets show instead of the true one; 0xffffffff: they show the true one. */
   readonly natSrc: Uint32Array;
@@ -38,6 +38,9 @@ export interface FlowColumns {
   /** What the packets show as ports. */
   readonly natSrcPort: Uint16Array;
   readonly natDstPort: Uint16Array;
+  /** Code of the endpoint that the client turned to, where another answers; 0xffffffff: that one answers. */
+  readonly natDialled: Uint32Array;
+  readonly natDialledPort: Uint16Array;
 }
 
 /** Entries of each overflow map in the BPF object: rows beyond the slots. */
@@ -63,6 +66,8 @@ const COLUMN_KINDS = {
   natDst: Uint32Array,
   natSrcPort: Uint16Array,
   natDstPort: Uint16Array,
+  natDialled: Uint32Array,
+  natDialledPort: Uint16Array,
 } as const;
 
 /** Empty arrays for `collect`, with room for this many rows. */
@@ -87,6 +92,8 @@ export function flowColumns(capacity: number): FlowColumns {
     natDst: new Uint32Array(capacity),
     natSrcPort: new Uint16Array(capacity),
     natDstPort: new Uint16Array(capacity),
+    natDialled: new Uint32Array(capacity),
+    natDialledPort: new Uint16Array(capacity),
   };
 }
 

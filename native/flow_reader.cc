@@ -28,14 +28,15 @@ bool is_idle(const flow_slot &slot, uint32_t epoch, uint32_t limit)
 } // namespace
 
 FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, const ReadOptions &options,
-		       NodeSockets sockets, std::shared_ptr<Conntrack> conntrack, Progress *progress)
+		       NodeSockets sockets, std::shared_ptr<Conntrack> conntrack,
+		       std::shared_ptr<const DevicePlaces> places, Progress *progress)
     : slots_descriptor_(object.map_descriptor("flow_slots")), max_slots_(max_slots),
       idle_windows_(options.idle_windows), sampling_(options.sampling),
       control_(object.map_descriptor(".data.control"), 1, ".data.control"),
       overflow_(object.map_descriptor("overflow_0"), object.map_descriptor("overflow_1")),
       openings_(object.map_descriptor("flow_cold"), first_mask),
-      identifier_(openings_, TrueEnds(std::move(conntrack)), Roles(openings_, std::move(sockets), options.guess_ports),
-		  options.tunnel_mode),
+      identifier_(openings_, TrueEnds(std::move(conntrack), places),
+		  Roles(openings_, std::move(sockets), options.guess_ports), options.tunnel_mode, places),
       follows_into_tunnels_(options.tunnel_mode == TunnelMode::outer), progress_(progress)
 {
 	follow_mask();
@@ -118,7 +119,9 @@ Window FlowReader::read_window(const Columns &columns, const std::optional<OwnCo
 	// Programs stamp packets with the new epoch from here on; a slot stamped with an older one was idle since.
 	__atomic_add_fetch(&control_->epoch, 1, __ATOMIC_SEQ_CST);
 	follow_mask();
-	scan(columns, overflow.size(), window);
+	// What left through tunnels since is in the other map: without it, rows would leave that it is to be taken off.
+	if (!(overflow_waits && follows_into_tunnels_))
+		scan(columns, overflow.size(), window);
 	take_overflow(overflow);
 	// In the other map, until this one is committed and emptied.
 	if (overflow_waits)
@@ -200,7 +203,7 @@ void FlowReader::note_new(uint32_t index, flow_amount total)
 	if (new_flows_.empty())
 		new_flows_.reserve(row_bound());
 	new_flows_.push_back(
-	    {.key = slots_[index].key, .total = total, .slot = index, .identity = known_[index].identity});
+	    {.key = slots_[index].key, .slot = index, .total = total, .identity = known_[index].identity});
 }
 
 } // namespace weir

@@ -45,7 +45,8 @@ class FlowReader
 	// `progress` is of tables that outlive the process, else null. first_mask: of the table before it grew.
 	// conntrack: none where packets are taken to show the true ends.
 	FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t first_mask, const ReadOptions &options,
-		   NodeSockets sockets, std::shared_ptr<Conntrack> conntrack, Progress *progress);
+		   NodeSockets sockets, std::shared_ptr<Conntrack> conntrack,
+		   std::shared_ptr<const DevicePlaces> places, Progress *progress);
 
 	// own: the connections of this process, to be left out. After a Failure there is nothing to commit, and the
 	// next collect has all of it.

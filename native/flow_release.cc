@@ -30,13 +30,14 @@ void FlowReader::take_over()
 		known_[index].bytes = progress_->slot(index).bytes;
 		known_[index].packets = progress_->slot(index).packets;
 	}
+	forwarded_.take_over(progress_->debts());
 	overflow_committed_ = progress_->overflow_is_committed(Overflow::unused(*control_.operator->()));
 }
 
 size_t FlowReader::commit(uint64_t window_end_ns)
 {
 	if (progress_)
-		progress_->commit(window_end_ns);
+		progress_->commit(window_end_ns, forwarded_.left(most_kept_debts));
 	for (const Pending &row : pending_) {
 		known_[row.index].bytes = row.total.bytes;
 		known_[row.index].packets = row.total.packets;
@@ -127,14 +128,14 @@ std::vector<OverflowFlow> FlowReader::read_overflow(const Columns &columns, Wind
 	if (progress_ && overflow_written_)
 		progress_->stage_overflow(Overflow::unused(*control_.operator->()));
 	forwarded_.take(flows);
-	forwarded_.begin(window, identifier_.tunnels());
+	forwarded_.begin(window, identifier_.tunnels(), identifier_.true_ends());
 	return flows;
 }
 
 void FlowReader::take_overflow(const std::vector<OverflowFlow> &flows)
 {
 	for (const OverflowFlow &flow : flows)
-		new_flows_.push_back({.key = flow.key, .total = flow.amount, .slot = no_slot});
+		new_flows_.push_back({.key = flow.key, .slot = no_slot, .total = flow.amount});
 }
 
 // Flows that are committed and still in the map would be read again.

@@ -25,7 +25,7 @@ void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index,
 		    .dst = known.dst,
 		    .identity = known.identity,
 		    .amount = amount,
-		    .inside = forwarded_.inside(key, amount),
+		    .inside = forwarded_.inside(translation ? translation->ends : key, key.direction, amount),
 		    .translation = translation});
 	pending_.push_back({.total = total, .index = index, .has_row = window.rows > rows_before});
 	if (progress_)
@@ -38,7 +38,7 @@ void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnCo
 		correct_identities(columns);
 	if (const auto &failure = identifier_.roles().sockets_failure())
 		window.sockets_failure = failure->what();
-	window.nat_look_ups = identifier_.true_ends().look_ups();
+	window.nat_look_ups += identifier_.true_ends().look_ups();
 	for (NewFlow &flow : new_flows_) {
 		if (flow.slot != no_slot) {
 			learn(flow);
@@ -51,7 +51,7 @@ void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnCo
 			    .dst = codes.dst,
 			    .identity = flow.identity,
 			    .amount = flow.total,
-			    .inside = forwarded_.inside(flow.key, flow.total),
+			    .inside = forwarded_.inside(flow.true_ends(), flow.key.direction, flow.total),
 			    .translation = flow.translation.get()});
 	}
 	std::vector<NewFlow>().swap(new_flows_);
@@ -79,6 +79,8 @@ FlowReader::Codes FlowReader::codes_of(const flow_key &key, Translation *transla
 		return {.src = interner_.code(key.src), .dst = interner_.code(key.dst)};
 	translation->wire_src = interner_.code(key.src);
 	translation->wire_dst = interner_.code(key.dst);
+	if (translation->dialled_differs)
+		translation->dialled_code = interner_.code(translation->dialled);
 	return {.src = interner_.code(translation->ends.src), .dst = interner_.code(translation->ends.dst)};
 }
 

@@ -1,107 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
 // With `tunnels: outer`: what was counted where it came in and then left through a tunnel device. The programs count it
 // there once more, marked, in the overflow map; here it is taken off the flow's rows, in the same window, or in the
-// next ones where the table was read while a packet was between the two devices.
+// next ones where the table was read while a packet was between the two devices. A connection that is translated on its
+// way shows other addresses there than where it came in: both are told by its true ends.
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <map>
-#include <utility>
 #include <vector>
 
-#include <linux/if_ether.h>
-
 #include "../bpf/flow.h"
+#include "identity.h"
 #include "overflow.h"
+#include "true_ends.h"
 #include "tunnels.h"
 #include "window.h"
 
 namespace weir
 {
 
+// What is still to be taken off a flow, as it is kept for a later process.
+struct KeptDebt {
+	flow_key flow;
+	flow_amount amount;
+	uint64_t windows;
+};
+static_assert(sizeof(KeptDebt) == 64);
+
 class Forwarded
 {
       public:
 	// Takes the marked ones out of what was read; without a commit they are read again.
-	void take(std::vector<OverflowFlow> &flows)
-	{
-		const auto first = std::stable_partition(flows.begin(), flows.end(), [](const OverflowFlow &flow) {
-			return !(flow.key.direction & FLOW_INTO_TUNNEL);
-		});
-		seen_.assign(first, flows.end());
-		flows.erase(first, flows.end());
-	}
-
+	void take(std::vector<OverflowFlow> &flows);
 	// At the tunnel device these are what every packet is that counted elsewhere.
-	void begin(Window &window, const Tunnels &tunnels)
-	{
-		open_ = debts_;
-		for (const OverflowFlow &flow : seen_) {
-			window.sums.add(flow.key.iface, FLOW_EGRESS, LEFT_OUT_ELSEWHERE, flow.amount);
-			Debt &debt = open_[flow_of(flow.key)];
-			debt.amount.packets += flow.amount.packets;
-			// Where it came in it had an Ethernet header.
-			debt.amount.bytes +=
-			    flow.amount.bytes +
-			    (tunnels.starts_at_ip(flow.key.iface) ? flow.amount.packets * ETH_HLEN : 0);
-			debt.windows = 0;
-		}
-	}
+	void begin(Window &window, const Tunnels &tunnels, TrueEnds &true_ends);
+	// How much of a row that came in, with these ends, went into a tunnel. A flow that did so with every packet
+	// goes whole.
+	flow_amount inside(const flow_key &ends, uint8_t direction, const flow_amount &row);
 
-	// How much of a row that came in went into a tunnel. A flow that did so with every packet goes whole.
-	flow_amount inside(const flow_key &key, const flow_amount &row)
-	{
-		if (open_.empty() || key.direction != FLOW_INGRESS)
-			return {};
-		const auto found = open_.find(flow_of(key));
-		if (found == open_.end())
-			return {};
-		flow_amount &debt = found->second.amount;
-		const bool whole = debt.packets >= row.packets;
-		const flow_amount taken = {.bytes = whole ? row.bytes : std::min(debt.bytes, row.bytes),
-					   .packets = whole ? row.packets : debt.packets};
-		debt.packets -= taken.packets;
-		debt.bytes -= std::min(debt.bytes, taken.bytes);
-		if (debt.packets == 0)
-			open_.erase(found);
-		return taken;
-	}
-
-	void commit()
-	{
-		seen_.clear();
-		for (auto &[flow, debt] : open_)
-			debt.windows++;
-		std::erase_if(open_, [](const auto &entry) { return entry.second.windows > windows_to_wait; });
-		debts_ = std::exchange(open_, {});
-	}
+	// What debts are left when the window is committed, as far as there is room for them: what is beyond stays
+	// flows should the process end.
+	std::vector<KeptDebt> left(size_t most) const;
+	void commit();
+	// Of a process before.
+	void take_over(const std::vector<KeptDebt> &debts);
 
       private:
-	// A flow under other addresses where it came in (translated on its way) never comes.
+	// What came in under addresses that nobody could tell never comes.
 	static constexpr uint32_t windows_to_wait = 12;
 
 	struct Debt {
 		flow_amount amount = {};
+		uint32_t windows = 0; // since packets were added
+	};
+	struct Ends {
+		flow_key key;
+		Identity asked; // whether it is asked about again
 		uint32_t windows = 0;
 	};
 	struct Less {
-		bool operator()(const flow_key &left, const flow_key &right) const
-		{
-			return std::lexicographical_compare(std::begin(left.words), std::end(left.words),
-							    std::begin(right.words), std::end(right.words));
-		}
+		bool operator()(const flow_key &left, const flow_key &right) const;
 	};
+	template <typename Value>
+	using ByFlow = std::map<flow_key, Value, Less>;
 
-	// The same wherever it is counted.
-	static flow_key flow_of(flow_key key)
+	static bool is_over(const Debt &debt)
 	{
-		key.iface = 0;
-		key.direction = 0;
-		return key;
+		return debt.windows >= windows_to_wait;
 	}
+	void find_ends(Window &window, TrueEnds &true_ends);
+	void move_debt(const flow_key &from, const flow_key &to);
 
 	std::vector<OverflowFlow> seen_;
-	std::map<flow_key, Debt, Less> debts_, open_; // of the committed windows, and with the one that is read
+	ByFlow<Debt> debts_, open_; // by true ends: of the committed windows, and with the one that is read
+	ByFlow<Ends> ends_;	    // of flows as they are seen at tunnel devices
 };
 
 } // namespace weir

@@ -25,7 +25,7 @@ bool Identifier::identify(const MapView<flow_slot> &slots, const std::optional<O
 
 void Identifier::judge_tunnel(const flow_key &key, Identity &identity) const
 {
-	identity.tunnel = tunnels_.carried_by(key);
+	identity.tunnel = tunnels_.carried_by(key, places_->base_of(key.iface));
 	if (identity.disposition != LEAVES && identity.disposition != LEFT_OUT_TUNNEL)
 		return;
 	const bool left_out = tunnel_mode_ == TunnelMode::inner	  ? identity.tunnel != 0

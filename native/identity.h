@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../bpf/flow.h"
+#include "device_places.h"
 #include "file_descriptor.h"
 #include "openings.h"
 #include "own_connections.h"
@@ -54,10 +55,10 @@ constexpr uint32_t no_slot = UINT32_MAX;
 // Kept small: a first read has as many as there are flows.
 struct NewFlow {
 	flow_key key;
-	flow_amount total; // since the slot was opened
 	uint32_t slot;
 	initiator told = INITIATOR_UNKNOWN; // by conntrack
 	bool is_early = false;		    // nobody can tell yet what it is: it stays in the table until the next read
+	flow_amount total;		    // since the slot was opened
 	Identity identity = {};		    // what was known when it was asked about before
 	std::unique_ptr<Translation> translation = nullptr; // none: its packets show the true ends
 	std::unique_ptr<flow_key> dialled = nullptr;	    // what the client of a translated connection wanted
@@ -71,8 +72,10 @@ struct NewFlow {
 class Identifier
 {
       public:
-	Identifier(Openings &openings, TrueEnds true_ends, Roles roles, TunnelMode tunnel_mode)
-	    : openings_(openings), true_ends_(std::move(true_ends)), roles_(std::move(roles)), tunnel_mode_(tunnel_mode)
+	Identifier(Openings &openings, TrueEnds true_ends, Roles roles, TunnelMode tunnel_mode,
+		   std::shared_ptr<const DevicePlaces> places)
+	    : openings_(openings), true_ends_(std::move(true_ends)), roles_(std::move(roles)),
+	      tunnel_mode_(tunnel_mode), places_(std::move(places))
 	{
 	}
 
@@ -81,7 +84,7 @@ class Identifier
 	bool identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own,
 		      std::vector<NewFlow> &flows);
 
-	const TrueEnds &true_ends() const
+	TrueEnds &true_ends()
 	{
 		return true_ends_;
 	}
@@ -110,6 +113,7 @@ class Identifier
 	TrueEnds true_ends_;
 	Roles roles_;
 	TunnelMode tunnel_mode_;
+	std::shared_ptr<const DevicePlaces> places_;
 	Tunnels tunnels_;
 };
 

@@ -8,11 +8,12 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { WeirError } from '../core/errors.ts';
-import type { OwnConnection } from '../core/network/own-connections.ts';
+import type { OwnConnections } from '../core/network/own-connections.ts';
 import { integer, interfaceIndex, MAX_SLOTS } from './arguments.ts';
 import type { PacketSource } from './capabilities.ts';
 import { checkColumns, type FlowColumns } from './flow-columns.ts';
 import { listAll, unlessGone } from './list-interfaces.ts';
+import { listAllTunnels, type TunnelLister } from './list-tunnels.ts';
 import { nativeError, needCapabilities } from './native-error.ts';
 import { encodeOwnConnections } from './own-connections.ts';
 import { type InterfaceWatch, throttle } from './throttle.ts';
@@ -89,8 +90,11 @@ export interface KernelTableOptions {
   readonly pin?: PinPlace;
   /** Where nothing else tells who opened a connection, it was the end with the higher port. Default false. */
   readonly guessPorts?: boolean;
-  /** Lists the connections of this process that are left out; asked at each collect. Absent: none are. */
-  readonly ownConnections?: () => readonly OwnConnection[];
+  /**
+   * The connections of this process, which are left out; asked at each collect. With `pin`, those of processes before are
+   * left out as well. Absent: none are.
+   */
+  readonly ownConnections?: OwnConnections;
   /**
    * Rows of connections whose addresses this node translates have their true ends, as conntrack of the calling thread's
    * network namespace knows them. Wants CAP_NET_ADMIN. Default false: the ends that packets show.
@@ -120,7 +124,7 @@ export interface TakenOver {
   readonly hooks: readonly { readonly index: number; readonly direction: HookDirection }[];
   /** Also of interfaces that are gone: flows of theirs may be in the table. */
   readonly names: readonly FormerName[];
-  /** End of the last window that it committed, Unix time; 0 when there was none. */
+  /** End of the last window that it committed, Unix time; when its tables were made, where there was none. */
   readonly windowEndNs: bigint;
 }
 
@@ -278,7 +282,7 @@ interface Addon {
     trueEnds: boolean;
   }): Promise<AddonTable>;
   listInterfaces(namespace?: NetworkNamespace): (NetworkInterface & { readonly lowerNamespace: number })[];
-  listTunnels(): ListedTunnels;
+  listTunnels: TunnelLister['listTunnels'];
   namespaceIds(others: readonly NetworkNamespace[], namespace?: NetworkNamespace): number[];
   readNetDev(namespace: NetworkNamespace): string;
   removeLeftFilters(): string[];
@@ -315,6 +319,7 @@ interface AddonTable {
   setTunnels(list: CodedTunnelList): void;
   rowBound(): number;
   collect(columns: FlowColumns, ownConnections?: Uint8Array): Promise<Omit<Collected, 'maxSlots'>>;
+  rememberOwn(ownConnections: Uint8Array): void;
   commit(windowEndNs: bigint): Promise<number>;
   newEndpointEpoch(): void;
   settle(): Promise<void>;
@@ -322,8 +327,12 @@ interface AddonTable {
 }
 
 const ADDON_PATH = fileURLToPath(new URL('../build/Release/weir.node', import.meta.url));
-const OBJECT_PATH = fileURLToPath(new URL('../build/bpf/network.bpf.o', import.meta.url));
-const NAMESPACE_OBJECT_PATH = fileURLToPath(new URL('../build/bpf/namespace.bpf.o', import.meta.url));
+const objectPath = (name: string) => fileURLToPath(new URL(`../build/bpf/${name}.bpf.o`, import.meta.url));
+/** By the source: of the agent's own network namespace, and of others. */
+const OBJECT_PATHS = {
+  tc: { own: objectPath('network'), others: objectPath('namespace') },
+  socket_filter: { own: objectPath('socket'), others: objectPath('namespace_socket') },
+} as const satisfies Record<PacketSource, unknown>;
 
 const DEFAULT_INITIAL_SLOTS = 16_384;
 const DEFAULT_IDLE_WINDOWS = 6;
@@ -359,9 +368,12 @@ export function readNetDev(namespace: NetworkNamespace): string {
   return call(() => unlessGone('', () => addon().readNetDev(namespace)));
 }
 
-/** What carries packets within others in this process's network namespace. Throws kernel/call. */
-export function listTunnels(): ListedTunnels {
-  return call(() => addon().listTunnels());
+/**
+ * What carries packets within others in this process's network namespace, and in these. Throws kernel/call, and
+ * kernel/permission without CAP_SYS_ADMIN.
+ */
+export function listTunnels(namespaces: readonly NetworkNamespace[] = []): ListedTunnels {
+  return call(() => listAllTunnels(namespaces, addon()));
 }
 
 /**
@@ -416,8 +428,8 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
   try {
     needCapabilities(source);
     const table = await addon().open({
-      objectPath: options.objectPath ?? OBJECT_PATH,
-      namespaceObjectPath: NAMESPACE_OBJECT_PATH,
+      objectPath: options.objectPath ?? OBJECT_PATHS[source].own,
+      namespaceObjectPath: OBJECT_PATHS[source].others,
       ...constants,
       idleWindows,
       source,
@@ -425,7 +437,7 @@ export async function openKernelTable(options: KernelTableOptions): Promise<Kern
       trueEnds: options.trueEnds ?? false,
       ...(options.pin === undefined ? {} : { pin: pinned(options.pin, { ...constants, initialSlots }) }),
     });
-    return kernelTable(table, maxSlots, source, options.ownConnections);
+    return kernelTable(table, maxSlots, source, options);
   } catch (error) {
     throw nativeError(error, source);
   }
@@ -452,11 +464,12 @@ function kernelTable(
   table: AddonTable,
   maxSlots: number,
   source: PacketSource,
-  ownConnections: KernelTableOptions['ownConnections'],
+  { ownConnections, pin }: Pick<KernelTableOptions, 'ownConnections' | 'pin'>,
 ): KernelTable {
   let last: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
   let newEpochDue = false;
+  const forgetOwn = pin === undefined ? undefined : rememberOwn(table, ownConnections);
   const tunnels = createTunnelWindow((list) => table.setTunnels(list));
   const whileOpen = <Result>(work: () => Result): Result => {
     if (closing !== undefined) throw new WeirError('native/argument', 'the kernel table is closed');
@@ -506,7 +519,7 @@ function kernelTable(
         newEpochDue = false;
         tunnels.collectBegins();
         // In the same turn as the collect: none can be opened in between.
-        const own = ownConnections === undefined ? undefined : encodeOwnConnections(ownConnections());
+        const own = ownConnections === undefined ? undefined : encodeOwnConnections(ownConnections.list());
         return { ...(await table.collect(checked, own)), maxSlots };
       }),
     commit: (windowEndNs = 0n) =>
@@ -521,10 +534,18 @@ function kernelTable(
       }),
     settle: () => inTurn(() => table.settle()),
     close: () => {
+      forgetOwn?.();
       closing ??= last.catch(() => undefined).then(() => table.close());
       return closing;
     },
   };
+}
+
+/** Keeps connections with the table from when they are opened: this process may be killed before the next collect. */
+function rememberOwn(table: AddonTable, own: OwnConnections | undefined): (() => void) | undefined {
+  if (own === undefined) return undefined;
+  table.rememberOwn(encodeOwnConnections(own.list()));
+  return own.onOpened((connection) => table.rememberOwn(encodeOwnConnections([connection])));
 }
 
 function call<Result>(work: () => Result, source: PacketSource = 'tc'): Result {

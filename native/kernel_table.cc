@@ -58,6 +58,7 @@ void KernelTable::define(Napi::Env env)
 			    InstanceMethod<&KernelTable::set_covered>("setCovered"),
 			    InstanceMethod<&KernelTable::row_bound>("rowBound"),
 			    InstanceMethod<&KernelTable::collect>("collect"),
+			    InstanceMethod<&KernelTable::remember_own>("rememberOwn"),
 			    InstanceMethod<&KernelTable::commit>("commit"),
 			    InstanceMethod<&KernelTable::set_tunnels>("setTunnels"),
 			    InstanceMethod<&KernelTable::new_endpoint_epoch>("newEndpointEpoch"),
@@ -234,9 +235,15 @@ Napi::Value KernelTable::collect(const Napi::CallbackInfo &info)
 {
 	const Napi::Object columns = info[0].As<Napi::Object>();
 	const Columns places = columns_of(columns);
+	auto records = own_connections_of(info[1]);
+	if (records && loaded_->kept_connections)
+		loaded_->kept_connections->replace(*records);
+	std::optional<OwnConnections> own;
+	if (records)
+		own.emplace(*records);
 	return Work<Collection>::start(
 	    info.Env(), columns,
-	    [loaded = loaded_, places, own = own_connections_of(info[1])] {
+	    [loaded = loaded_, places, own = std::move(own)] {
 		    // The ledger first: what moves from it to nowhere cannot be counted twice.
 		    std::vector<LedgerEntry> ledger = loaded->devices.read_ledger();
 		    Window window = loaded->reader.collect(places, own);
@@ -246,6 +253,16 @@ Napi::Value KernelTable::collect(const Napi::CallbackInfo &info)
 	    [loaded = loaded_](Napi::Env env, Collection &collection) {
 		    return collection_object(env, loaded->reader.endpoints(), collection);
 	    });
+}
+
+// rememberOwn(records)
+void KernelTable::remember_own(const Napi::CallbackInfo &info)
+{
+	const auto records = own_connections_of(info[0]);
+	if (!records || !loaded_->kept_connections)
+		return;
+	for (const OwnConnection &record : *records)
+		loaded_->kept_connections->add(record);
 }
 
 // commit(windowEndNs) -> Promise<freed slots>

@@ -31,6 +31,7 @@ class KernelTable : public Napi::ObjectWrap<KernelTable>
 	void set_covered(const Napi::CallbackInfo &info);
 	Napi::Value row_bound(const Napi::CallbackInfo &info);
 	Napi::Value collect(const Napi::CallbackInfo &info);
+	void remember_own(const Napi::CallbackInfo &info);
 	Napi::Value commit(const Napi::CallbackInfo &info);
 	void set_tunnels(const Napi::CallbackInfo &info);
 	void new_endpoint_epoch(const Napi::CallbackInfo &info);

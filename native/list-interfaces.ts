@@ -34,21 +34,22 @@ export function listAll(namespaces: readonly NetworkNamespace[], lister: Lister)
   const spaces = [undefined, ...namespaces];
   return spaces.flatMap((space) => {
     const listed = space === undefined ? own : unlessGone([], () => lister.listInterfaces(space));
-    const bases = basesById(listed, space, namespaces, lister);
+    const ids = listed.map(({ lowerNamespace }) => lowerNamespace);
+    const bases = basesById(ids, space, namespaces, lister);
     const within = listed.filter(({ index }) => space === undefined || index <= MAX_NAMED_INDEX);
     return within.map((iface) => inNamespace(iface, space, bases));
   });
 }
 
-/** What is added to indexes of the namespaces that interfaces of this one point into, by its ids for them. */
-function basesById(
-  listed: readonly Listed[],
+/** What is added to indexes of the namespaces that this one has these ids for; negative ones are none. */
+export function basesById(
+  ids: readonly number[],
   space: NetworkNamespace | undefined,
   namespaces: readonly NetworkNamespace[],
-  lister: Lister,
+  lister: Pick<Lister, 'namespaceIds'>,
 ): ReadonlyMap<number, number> {
   const bases = new Map<number, number>();
-  const wanted = new Set(listed.map(({ lowerNamespace }) => lowerNamespace).filter((id) => id >= 0));
+  const wanted = new Set(ids.filter((id) => id >= 0));
   if (wanted.size === 0) return bases;
   const note = (others: readonly NetworkNamespace[]) => {
     for (const [at, id] of unlessGone([], () => lister.namespaceIds(others, space)).entries()) {

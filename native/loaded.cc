@@ -14,9 +14,10 @@ Loaded::Loaded(const LoadOptions &options, const ReadOptions &read, std::string 
 	       TrafficControl traffic_control, NodeSockets sockets, std::shared_ptr<Conntrack> conntrack,
 	       const std::optional<PinOptions> &pin)
     : pins(pin ? std::make_unique<PinnedMaps>(*pin) : nullptr), object(options, nullptr, pins.get()),
-      progress(pins ? std::make_unique<Progress>(*pins, options.max_slots) : nullptr),
+      progress(pins ? std::make_unique<Progress>(*pins, options.max_slots, options.follow_into_tunnels) : nullptr),
+      kept_connections(pins ? std::make_unique<KeptConnections>(*pins) : nullptr),
       reader(object, options.max_slots, options.initial_slots - 1, read, std::move(sockets), std::move(conntrack),
-	     progress.get()),
+	     places, progress.get()),
       devices(object.map_descriptor("devices"), object.map_descriptor("ledger"), progress.get()),
       hooks(make_hooks(object, options, traffic_control, pins ? &pins->folder() : nullptr)), options_(options),
       namespace_object_(std::move(namespace_object)), traffic_control_(traffic_control)
@@ -35,6 +36,7 @@ std::vector<std::string> Loaded::attach(uint32_t ifindex, const std::string &nam
 {
 	const std::lock_guard<std::mutex> guard(hooks_mutex_);
 	const bool added = devices.add(ifindex, direction, frames_start_at_ip);
+	places->set(iface_of(ifindex), place);
 	if (pins)
 		pins->remember_name(ifindex, name);
 	try {

@@ -12,9 +12,11 @@
 #include <utility>
 #include <vector>
 
+#include "device_places.h"
 #include "device_table.h"
 #include "flow_reader.h"
 #include "hooks.h"
+#include "kept_connections.h"
 #include "loader.h"
 #include "network_namespace.h"
 #include "pins.h"
@@ -39,7 +41,9 @@ class Loaded
 
 	std::unique_ptr<PinnedMaps> pins; // null: nothing outlives the process
 	BpfObject object;
-	std::unique_ptr<Progress> progress; // the same
+	std::unique_ptr<Progress> progress;		   // the same
+	std::unique_ptr<KeptConnections> kept_connections; // the same; of the JavaScript thread
+	const std::shared_ptr<DevicePlaces> places = std::make_shared<DevicePlaces>();
 	FlowReader reader;
 	DeviceTable devices;
 	std::unique_ptr<Hooks> hooks;

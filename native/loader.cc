@@ -100,12 +100,6 @@ BpfObject::BpfObject(const LoadOptions &options, const BpfObject *shared, Pinned
 	}
 	if (!object_)
 		throw Failure("bpf_object__open_file " + options.object_path, errno, log);
-	bpf_program *program;
-	bpf_object__for_each_program(program, object_.get())
-	{
-		const bool is_socket_filter = bpf_program__type(program) == BPF_PROG_TYPE_SOCKET_FILTER;
-		bpf_program__set_autoload(program, is_socket_filter == options.socket_filter);
-	}
 	if (shared)
 		take_maps(object_.get(), *shared);
 	else

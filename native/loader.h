@@ -21,7 +21,7 @@ struct LoadOptions {
 	std::optional<std::vector<uint8_t>> protocols;
 	uint32_t sampling = 1; // one packet in this many
 	bool follow_into_tunnels = false;
-	bool socket_filter = false; // loads the program of packet sockets, not those of interfaces
+	bool socket_filter = false; // the object has the program of packet sockets, not those of interfaces
 	uint32_t index_base = 0;    // flow_settings
 };
 

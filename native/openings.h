@@ -82,7 +82,7 @@ class Openings
 		const uint64_t hash = flow_hash(key.words);
 		for (auto mask = static_cast<uint32_t>(slots.size() - 1);; mask >>= 1) {
 			for (uint32_t probe = 0; probe < 2 * PROBE_WINDOW; probe++) {
-				const uint32_t other = flow_place(hash, probe, mask);
+				const uint32_t other = flow_place(hash, probe) & mask;
 				uint32_t &signals = signals_of(slots, other);
 				// The cheap question first; a slot that was freed still has its signals.
 				if ((load(signals) & opening_signals) != 0 && holds(slots[other], key))

@@ -22,9 +22,17 @@ struct OwnConnection {
 	uint8_t local[16], remote[16];
 	__be16 local_port, remote_port;
 	uint32_t padding;
-	uint64_t opened_ns, closed_ns; // closed_ns UINT64_MAX: it is open
+	uint64_t opened_ns, closed_ns; // closed_ns: still_open before it
 };
 static_assert(sizeof(OwnConnection) == 56);
+constexpr uint64_t still_open = UINT64_MAX;
+
+inline uint64_t monotonic_ns()
+{
+	timespec now;
+	::clock_gettime(CLOCK_MONOTONIC, &now);
+	return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
 
 class OwnConnections
 {
@@ -32,12 +40,9 @@ class OwnConnections
 	// What it answers late belongs to a connection that is closed already.
 	static constexpr uint64_t late_answer_ns = 60'000'000'000;
 
-	OwnConnections(const void *records, size_t count) : taken_ns_(now_ns())
+	explicit OwnConnections(const std::vector<OwnConnection> &records) : taken_ns_(monotonic_ns())
 	{
-		for (size_t i = 0; i < count; i++) {
-			OwnConnection record;
-			std::memcpy(&record, static_cast<const uint8_t *>(records) + i * sizeof(record),
-				    sizeof(record));
+		for (const OwnConnection &record : records) {
 			flow_key key = {};
 			std::memcpy(key.src, record.local, sizeof(key.src));
 			std::memcpy(key.dst, record.remote, sizeof(key.dst));
@@ -86,13 +91,6 @@ class OwnConnections
 	{
 		const End source = source_of(key), destination = destination_of(key);
 		return source < destination ? Ends(source, destination) : Ends(destination, source);
-	}
-
-	static uint64_t now_ns()
-	{
-		timespec now;
-		::clock_gettime(CLOCK_MONOTONIC, &now);
-		return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 	}
 
 	uint64_t taken_ns_;

@@ -56,7 +56,7 @@ Refused PinnedMaps::refuse(const Lines &before) const
 	const FileDescriptor known_names = folder_.open(device_names_pin);
 	const uint32_t entries = info_of(slots.get()).max_entries;
 	const MapView<flow_slot> table(slots.get(), entries, "flow_slots");
-	Progress progress(*this, entries);
+	Progress progress(*this, entries, false);
 	progress.map_slots(entries);
 	auto &amounts = refused.amounts.emplace();
 	const auto add = [&](const flow_key &key, uint64_t bytes, uint64_t packets) {

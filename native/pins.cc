@@ -12,6 +12,7 @@
 
 #include "failure.h"
 #include "hooks.h"
+#include "own_connections.h"
 #include "progress.h"
 
 namespace weir
@@ -81,10 +82,10 @@ PinnedMaps::Lines PinnedMaps::describe(const bpf_object *object) const
 	lines["layout"] = std::to_string(FLOW_LAYOUT);
 	lines["network namespace"] = network_namespace();
 	lines[constants_line] = constants_of(object);
-	lines["map progress"] = std::to_string(sizeof(ProgressHead)) + " B, slot " +
-				std::to_string(sizeof(Staged<flow_amount>)) + " B, ledger row " +
-				std::to_string(sizeof(Staged<ledger_row>)) + " B, name " +
-				std::to_string(sizeof(DeviceName)) + " B";
+	lines["map progress"] =
+	    std::to_string(sizeof(ProgressHead)) + " B, slot " + std::to_string(sizeof(Staged<flow_amount>)) +
+	    " B, ledger row " + std::to_string(sizeof(Staged<ledger_row>)) + " B, name " +
+	    std::to_string(sizeof(DeviceName)) + " B, connection " + std::to_string(sizeof(OwnConnection)) + " B";
 	const bpf_map *map;
 	bpf_object__for_each_map(map, object)
 	{

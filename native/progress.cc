@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "progress.h"
 
-#include <atomic>
+#include <algorithm>
 
+#include <time.h>
+
+#include "ordered_store.h"
 #include "pins.h"
 
 namespace weir
@@ -11,33 +14,32 @@ namespace weir
 namespace
 {
 
-// A process that is killed has made the stores that the program makes up to some point, in this order; the compiler
-// must not change it.
-void keep_order()
+uint64_t unix_time_ns()
 {
-	std::atomic_signal_fence(std::memory_order_seq_cst);
-}
-
-void store(uint64_t &place, uint64_t value)
-{
-	keep_order();
-	__atomic_store_n(&place, value, __ATOMIC_RELEASE);
-	keep_order();
+	timespec now;
+	::clock_gettime(CLOCK_REALTIME, &now);
+	return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
 } // namespace
 
-Progress::Progress(const PinnedMaps &maps, uint32_t max_slots)
+Progress::Progress(const PinnedMaps &maps, uint32_t max_slots, bool keeps_debts)
     : head_(maps.own("progress_head", sizeof(ProgressHead), 1), 1, "progress_head"),
       slots_descriptor_(maps.own("progress_slots", sizeof(Staged<flow_amount>), max_slots)),
       ledger_(maps.own("progress_ledger", sizeof(Staged<ledger_row>), LEDGER_INTERFACES * 2), LEDGER_INTERFACES * 2,
 	      "progress_ledger")
 {
+	// Where the first window begins: a process that takes over before any was committed has it from there on.
+	if (head_->committed == 0 && head_->window_end_ns[0] == 0)
+		store_in_order(head_->window_end_ns[0], unix_time_ns());
 	for (uint32_t key = 0; key < ledger_.size(); key++)
 		settle(ledger_[key]);
+	if (keeps_debts)
+		debts_ = MapView<KeptDebt>(maps.own("tunnel_debts", sizeof(KeptDebt), 2 * most_kept_debts),
+					   2 * most_kept_debts, "tunnel_debts");
 	for (uint64_t &window : head_->overflow_window) {
 		if (window > head_->committed)
-			store(window, 0);
+			store_in_order(window, 0);
 	}
 }
 
@@ -59,7 +61,7 @@ void Progress::settle(Staged<Value> &entry) const
 		entry.value = entry.next;
 		keep_order();
 	}
-	store(entry.window, 0);
+	store_in_order(entry.window, 0);
 }
 
 template <typename Value>
@@ -68,7 +70,7 @@ void Progress::stage(Staged<Value> &entry, const Value &next) const
 	settle(entry);
 	entry.next = next;
 	// Last: until here there is no window that could be committed.
-	store(entry.window, head_->committed + 1);
+	store_in_order(entry.window, head_->committed + 1);
 }
 
 void Progress::stage_slot(uint32_t index, const flow_amount &total)
@@ -83,7 +85,7 @@ void Progress::unstage_slot(uint32_t index)
 
 void Progress::forget_slot(uint32_t index)
 {
-	store(slots_[index].window, 0);
+	store_in_order(slots_[index].window, 0);
 	slots_[index].value = {};
 }
 
@@ -100,7 +102,7 @@ void Progress::stage_ledger(uint32_t key, const ledger_row &row)
 
 void Progress::stage_overflow(uint32_t generation)
 {
-	store(head_->overflow_window[generation], head_->committed + 1);
+	store_in_order(head_->overflow_window[generation], head_->committed + 1);
 }
 
 bool Progress::overflow_is_committed(uint32_t generation) const
@@ -111,14 +113,25 @@ bool Progress::overflow_is_committed(uint32_t generation) const
 
 void Progress::forget_overflow(uint32_t generation)
 {
-	store(head_->overflow_window[generation], 0);
+	store_in_order(head_->overflow_window[generation], 0);
 }
 
-void Progress::commit(uint64_t window_end_ns)
+std::vector<KeptDebt> Progress::debts() const
+{
+	if (debts_.size() == 0)
+		return {};
+	const KeptDebt *first = &debts_[(head_->committed & 1) * most_kept_debts];
+	return {first, first + head_->debts[head_->committed & 1]};
+}
+
+void Progress::commit(uint64_t window_end_ns, const std::vector<KeptDebt> &debts)
 {
 	const uint64_t window = head_->committed + 1;
-	store(head_->window_end_ns[window & 1], window_end_ns);
-	store(head_->committed, window);
+	if (debts_.size() > 0)
+		std::copy(debts.begin(), debts.end(), &debts_[(window & 1) * most_kept_debts]);
+	store_in_order(head_->debts[window & 1], debts.size());
+	store_in_order(head_->window_end_ns[window & 1], window_end_ns);
+	store_in_order(head_->committed, window);
 }
 
 } // namespace weir

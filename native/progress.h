@@ -10,6 +10,7 @@
 
 #include "../bpf/flow.h"
 #include "file_descriptor.h"
+#include "forwarded.h"
 
 namespace weir
 {
@@ -29,12 +30,16 @@ struct ProgressHead {
 	uint64_t committed;	     // the last committed window
 	uint64_t window_end_ns[2];   // by the last bit of the window
 	uint64_t overflow_window[2]; // the window that has what is in this overflow map; 0: none
+	uint64_t debts[2];	     // how many a window left, by its last bit
 };
+
+// What went into tunnels is put down in the overflow map, so a window has no more new ones.
+constexpr size_t most_kept_debts = OVERFLOW_FLOWS;
 
 class Progress
 {
       public:
-	Progress(const PinnedMaps &maps, uint32_t max_slots);
+	Progress(const PinnedMaps &maps, uint32_t max_slots, bool keeps_debts);
 
 	// As many as the table uses. Only with this, what a killed process had not committed is dropped.
 	void map_slots(size_t count);
@@ -56,8 +61,11 @@ class Progress
 	bool overflow_is_committed(uint32_t generation) const;
 	void forget_overflow(uint32_t generation);
 
-	void commit(uint64_t window_end_ns);
-	// Of the last committed window, Unix time; 0 before the first.
+	// With what the window leaves to be taken off later rows; nothing where none are kept.
+	void commit(uint64_t window_end_ns, const std::vector<KeptDebt> &debts);
+	// Of the last committed window.
+	std::vector<KeptDebt> debts() const;
+	// Of the last committed window, Unix time; before the first, when the tables were made.
 	uint64_t window_end_ns() const
 	{
 		return head_->window_end_ns[head_->committed & 1];
@@ -73,6 +81,7 @@ class Progress
 	int slots_descriptor_;
 	MapView<Staged<flow_amount>> slots_;
 	MapView<Staged<ledger_row>> ledger_;
+	MapView<KeptDebt> debts_; // of two windows; none where none are kept
 };
 
 } // namespace weir

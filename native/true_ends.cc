@@ -2,6 +2,10 @@
 #include "true_ends.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <optional>
 
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <netinet/in.h>
@@ -43,33 +47,55 @@ void TrueEnds::find(std::vector<NewFlow> &flows)
 	findings_.assign(flows.size(), Finding::not_asked);
 	if (!conntrack_ || flows.empty() || !kernel_translates())
 		return;
-	std::vector<uint32_t> by_tuple, by_list;
+	std::map<uint32_t, Questions> by_base;
 	for (uint32_t index = 0; index < flows.size(); index++) {
 		const flow_key &key = flows[index].key;
 		if (flows[index].identity.disposition != LEAVES)
 			continue;
+		Questions &questions = by_base[places_->base_of(key.iface)];
 		if (is_icmp(key.transport) && is_query(key))
-			by_list.push_back(index);
+			questions.by_list.push_back(index);
 		// A fragment whose first part was not seen shows no ports.
 		else if (!is_icmp(key.transport) && !(has_ports(key.transport) && !key.src_port && !key.dst_port))
-			by_tuple.push_back(index);
+			questions.by_tuple.push_back(index);
 	}
-	try {
-		ask(flows, by_tuple, by_list);
-	} catch (const Failure &failure) {
-		look_ups_.error = failure.error_number;
+	for (const auto &[base, questions] : by_base) {
+		try {
+			ask_in(base, flows, questions);
+		} catch (const Failure &failure) {
+			// A namespace that is gone took its connections with it.
+			if (failure.error_number != ESTALE)
+				look_ups_.error = failure.error_number;
+		}
 	}
 	settle(flows);
 }
 
-void TrueEnds::ask(std::vector<NewFlow> &flows, const std::vector<uint32_t> &by_tuple,
-		   const std::vector<uint32_t> &by_list)
+// The socket there is made anew each time: while it is open, the namespace cannot go.
+void TrueEnds::ask_in(uint32_t base, std::vector<NewFlow> &flows, const Questions &questions)
 {
-	for (const auto *asked : {&by_tuple, &by_list})
-		for (const uint32_t index : *asked)
-			findings_[index] = Finding::failed;
-	if (conntrack_->entries() == 0) {
-		findings_.assign(flows.size(), Finding::not_asked);
+	const std::optional<NetworkNamespace> place = places_->with_base(base);
+	if (!place) {
+		asked_ = conntrack_.get();
+		ask(flows, questions);
+		return;
+	}
+	Conntrack there = in_namespace(place, [] { return Conntrack(); });
+	asked_ = &there;
+	ask(flows, questions);
+}
+
+void TrueEnds::ask(std::vector<NewFlow> &flows, const Questions &questions)
+{
+	const auto &[by_tuple, by_list] = questions;
+	const auto all_are = [&](Finding finding) {
+		for (const auto *asked : {&by_tuple, &by_list})
+			for (const uint32_t index : *asked)
+				findings_[index] = finding;
+	};
+	all_are(Finding::failed);
+	if (asked_->entries() == 0) {
+		all_are(Finding::not_asked);
 		return;
 	}
 	if (by_tuple.size() <= look_up_budget)
@@ -90,7 +116,7 @@ void TrueEnds::look_up(std::vector<NewFlow> &flows, std::vector<uint32_t> asked)
 			tuples.push_back(other_way ? reversed(tuple) : tuple);
 		}
 		const std::vector<Answer> answers =
-		    conntrack_->look_up(tuples, [&](size_t at, const Connection &connection) {
+		    asked_->look_up(tuples, [&](size_t at, const Connection &connection) {
 			    note(flows[asked[at]], asked[at], connection);
 		    });
 		std::vector<uint32_t> left;
@@ -142,7 +168,7 @@ bool TrueEnds::list(std::vector<NewFlow> &flows, const std::vector<uint32_t> &as
 	};
 	for (int attempt = 0; attempt < list_attempts; attempt++) {
 		look_ups_.dumps++;
-		if (conntrack_->dump(filter, visit))
+		if (asked_->dump(filter, visit))
 			return true;
 	}
 	return false;
@@ -173,6 +199,21 @@ void TrueEnds::note(NewFlow &flow, uint32_t index, const Connection &connection)
 	flow.dialled = std::make_unique<flow_key>(connection.original);
 }
 
+// What packets show says it in requests that were counted before the translation, and nowhere else.
+void TrueEnds::note_dialled(NewFlow &flow)
+{
+	if (!flow.dialled)
+		return;
+	Translation &translation = *flow.translation;
+	const flow_key &ends = translation.ends;
+	const bool from_client = flow.told == INITIATOR_SOURCE;
+	translation.dialled_differs =
+	    !same_end(flow.dialled->dst, flow.dialled->dst_port, from_client ? ends.dst : ends.src,
+		      from_client ? ends.dst_port : ends.src_port);
+	std::memcpy(translation.dialled, flow.dialled->dst, sizeof(translation.dialled));
+	translation.dialled_port = flow.dialled->dst_port;
+}
+
 void TrueEnds::settle(std::vector<NewFlow> &flows)
 {
 	for (size_t index = 0; index < flows.size(); index++) {
@@ -185,11 +226,12 @@ void TrueEnds::settle(std::vector<NewFlow> &flows)
 			    !same_end(ends.src, ends.src_port, flow.key.src, flow.key.src_port);
 			flow.translation->dst_differs =
 			    !same_end(ends.dst, ends.dst_port, flow.key.dst, flow.key.dst_port);
-			if (flow.translation->src_differs || flow.translation->dst_differs)
-				look_ups_.translated++;
-			else
+			const bool translated = flow.translation->src_differs || flow.translation->dst_differs;
+			look_ups_.translated += translated;
+			look_ups_.untranslated += !translated;
+			note_dialled(flow);
+			if (!translated && !flow.translation->dialled_differs)
 				flow.translation.reset();
-			look_ups_.untranslated += flow.translation == nullptr;
 		} else {
 			flow.translation.reset();
 			ask_again = finding == Finding::missing || finding == Finding::failed;

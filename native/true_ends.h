@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "conntrack.h"
+#include "device_places.h"
 
 namespace weir
 {
@@ -23,13 +24,28 @@ struct NatLookUps {
 	uint64_t failed = 0;
 	uint64_t dumps = 0;
 	int error = 0; // errno of what failed
+
+	NatLookUps &operator+=(const NatLookUps &other)
+	{
+		translated += other.translated;
+		untranslated += other.untranslated;
+		missing += other.missing;
+		ambiguous += other.ambiguous;
+		failed += other.failed;
+		dumps += other.dumps;
+		error = other.error ? other.error : error;
+		return *this;
+	}
 };
 
 class TrueEnds
 {
       public:
-	// Without conntrack it finds nothing.
-	explicit TrueEnds(std::shared_ptr<Conntrack> conntrack) : conntrack_(std::move(conntrack)) {}
+	// Without conntrack it finds nothing. Flows of other network namespaces are asked about there.
+	TrueEnds(std::shared_ptr<Conntrack> conntrack, std::shared_ptr<const DevicePlaces> places)
+	    : conntrack_(std::move(conntrack)), places_(std::move(places))
+	{
+	}
 
 	// Gives flows their translation, and what conntrack tells of the initiator.
 	void find(std::vector<NewFlow> &flows);
@@ -42,17 +58,24 @@ class TrueEnds
       private:
 	enum class Finding : uint8_t { not_asked, failed, missing, absent, found, ambiguous };
 
-	void ask(std::vector<NewFlow> &flows, const std::vector<uint32_t> &by_tuple,
-		 const std::vector<uint32_t> &by_list);
+	// Indexes of flows.
+	struct Questions {
+		std::vector<uint32_t> by_tuple, by_list;
+	};
+	void ask_in(uint32_t base, std::vector<NewFlow> &flows, const Questions &questions);
+	void ask(std::vector<NewFlow> &flows, const Questions &questions);
 	void look_up(std::vector<NewFlow> &flows, std::vector<uint32_t> asked);
 	bool list(std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked, const ConnectionFilter &filter);
 	void list_translated(std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked);
 	void list_queries(std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked, uint8_t family,
 			  uint8_t protocol);
 	void note(NewFlow &flow, uint32_t index, const Connection &connection);
+	static void note_dialled(NewFlow &flow);
 	void settle(std::vector<NewFlow> &flows);
 
-	std::shared_ptr<Conntrack> conntrack_;
+	std::shared_ptr<Conntrack> conntrack_; // of this process's own namespace
+	std::shared_ptr<const DevicePlaces> places_;
+	Conntrack *asked_ = nullptr;	// of the namespace whose flows are asked about
 	std::vector<Finding> findings_; // by flow
 	NatLookUps look_ups_;
 };

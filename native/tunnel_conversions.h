@@ -56,6 +56,7 @@ inline Napi::Object tunnel_object(Napi::Env env, const Tunnel &tunnel)
 		protocols.Set(protocols.Length(), protocol);
 	object.Set("kind", tunnel.kind);
 	object.Set("index", tunnel.ifindex);
+	object.Set("linkNamespace", tunnel.link_namespace);
 	object.Set("startsAtIp", tunnel.starts_at_ip);
 	object.Set("protocols", protocols);
 	object.Set("family", tunnel.family == 0 ? 0 : tunnel.family == AF_INET ? 4 : 6);
@@ -72,8 +73,9 @@ inline Napi::Object tunnel_devices_object(Napi::Env env, const TunnelDevices &de
 	Napi::Array tunnels = Napi::Array::New(env), addresses = Napi::Array::New(env);
 	for (const Tunnel &tunnel : devices.list.tunnels)
 		tunnels.Set(tunnels.Length(), tunnel_object(env, tunnel));
-	for (const Address &address : devices.list.addresses)
-		addresses.Set(addresses.Length(), bytes_value(env, address));
+	for (const auto &[base, own] : devices.list.addresses)
+		for (const Address &address : own)
+			addresses.Set(addresses.Length(), bytes_value(env, address));
 	Napi::Object object = Napi::Object::New(env);
 	object.Set("tunnels", tunnels);
 	object.Set("addresses", addresses);
@@ -91,6 +93,7 @@ inline Tunnel tunnel_of(const Napi::Object &object)
 	tunnel.kind = object.Get("kind").As<Napi::String>().Utf8Value();
 	tunnel.kind_code = static_cast<uint8_t>(number_of(object, "code"));
 	tunnel.ifindex = number_of(object, "index");
+	tunnel.base = number_of(object, "base");
 	tunnel.starts_at_ip = object.Get("startsAtIp").As<Napi::Boolean>();
 	tunnel.family = static_cast<uint8_t>(family == 0 ? 0 : family == 4 ? AF_INET : AF_INET6);
 	tunnel.local = address_of_value(object.Get("local"));
@@ -107,9 +110,16 @@ inline TunnelList tunnel_list_of(const Napi::Object &object)
 	const Napi::Array tunnels = object.Get("tunnels").As<Napi::Array>();
 	for (uint32_t i = 0; i < tunnels.Length(); i++)
 		list.tunnels.push_back(tunnel_of(tunnels.Get(i).As<Napi::Object>()));
-	const Napi::Array addresses = object.Get("addresses").As<Napi::Array>();
-	for (uint32_t i = 0; i < addresses.Length(); i++)
-		list.addresses.insert(*address_of_value(addresses.Get(i)));
+	const auto add = [&](uint32_t base, const Napi::Array &addresses) {
+		for (uint32_t i = 0; i < addresses.Length(); i++)
+			list.addresses[base].insert(*address_of_value(addresses.Get(i)));
+	};
+	add(0, object.Get("addresses").As<Napi::Array>());
+	const Napi::Array others = object.Get("others").As<Napi::Array>();
+	for (uint32_t i = 0; i < others.Length(); i++) {
+		const Napi::Object other = others.Get(i).As<Napi::Object>();
+		add(number_of(other, "base"), other.Get("addresses").As<Napi::Array>());
+	}
 	return list;
 }
 

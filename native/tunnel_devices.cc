@@ -171,17 +171,23 @@ const std::map<std::string, void (*)(Found &, Device &)> readers = {
 };
 
 // A device that is down carries nothing, and one that was moved here from another namespace does so there.
+constexpr int32_t unknown_namespace = -2;
+
 void read_device(const nlmsghdr *message, TunnelDevices &devices)
 {
 	const auto *header = static_cast<const ifinfomsg *>(NLMSG_DATA(message));
 	const Attributes link = attributes_of(IFLA_RTA(header), IFLA_PAYLOAD(message));
 	const auto info = link.find(IFLA_LINKINFO);
-	if (!(header->ifi_flags & IFF_UP) || info == link.end() || link.contains(IFLA_LINK_NETNSID))
+	if (!(header->ifi_flags & IFF_UP) || info == link.end())
 		return;
 	const Attributes parts = attributes_of(info->second.data, info->second.length);
 	Device device;
 	device.tunnel.kind = text_at(parts, IFLA_INFO_KIND);
 	device.tunnel.ifindex = static_cast<uint32_t>(header->ifi_index);
+	if (link.contains(IFLA_LINK_NETNSID)) {
+		const int32_t id = number_at<int32_t>(link, IFLA_LINK_NETNSID).value_or(unknown_namespace);
+		device.tunnel.link_namespace = id < 0 ? unknown_namespace : id;
+	}
 	device.tunnel.starts_at_ip = header->ifi_type != ARPHRD_ETHER;
 	const auto reader = readers.find(device.tunnel.kind);
 	if (reader == readers.end())
@@ -204,12 +210,12 @@ void read_address(const nlmsghdr *message, TunnelDevices &devices)
 	// With a peer, the other attribute is the peer's.
 	const auto local = address_at(attributes, IFA_LOCAL);
 	if (const auto own = local ? local : address_at(attributes, IFA_ADDRESS))
-		devices.list.addresses.insert(*own);
+		devices.list.addresses[0].insert(*own);
 }
 
 } // namespace
 
-TunnelDevices list_tunnels()
+TunnelDevices list_tunnels(bool with_addresses)
 {
 	TunnelDevices devices;
 	dump_routing<ifinfomsg>(
@@ -219,7 +225,7 @@ TunnelDevices list_tunnels()
 			    read_device(message, devices);
 	    });
 	add_fou(devices.list.tunnels);
-	if (devices.list.tunnels.empty())
+	if (devices.list.tunnels.empty() && !with_addresses)
 		return devices;
 	dump_routing<ifaddrmsg>(
 	    RTM_GETADDR, "netlink RTM_GETADDR", [&] { devices.list.addresses.clear(); },

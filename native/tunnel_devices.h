@@ -16,7 +16,7 @@ struct TunnelDevices {
 	std::vector<std::string> unreadable; // names of devices whose port the kernel does not tell this process
 };
 
-// Throws Failure.
-TunnelDevices list_tunnels();
+// Its addresses where it has tunnels, or in any case; bases are 0. Throws Failure.
+TunnelDevices list_tunnels(bool with_addresses);
 
 } // namespace weir

@@ -50,7 +50,7 @@ void Tunnels::set(TunnelList list)
 }
 
 // Where several fit, one that names its peer knows better than one that takes anybody's.
-uint8_t Tunnels::carried_by(const flow_key &key) const
+uint8_t Tunnels::carried_by(const flow_key &key, uint32_t base) const
 {
 	if (!protocols_[key.transport])
 		return 0;
@@ -59,9 +59,15 @@ uint8_t Tunnels::carried_by(const flow_key &key) const
 		return tunnel.local.has_value() + 2 * tunnel.remote.has_value();
 	};
 	for (const Tunnel &tunnel : list_.tunnels)
-		if (carries(tunnel, key) && (!best || named(tunnel) > named(*best)))
+		if (tunnel.base == base && carries(tunnel, key) && (!best || named(tunnel) > named(*best)))
 			best = &tunnel;
 	return best ? best->kind_code : 0;
+}
+
+bool Tunnels::is_address_of(uint32_t base, const Address &address) const
+{
+	const auto found = list_.addresses.find(base);
+	return found != list_.addresses.end() && found->second.contains(address);
 }
 
 bool Tunnels::carries(const Tunnel &tunnel, const flow_key &key) const
@@ -80,7 +86,7 @@ bool Tunnels::carries(const Tunnel &tunnel, const flow_key &key) const
 	// What is sent over UDP may go to anybody: the address in the device is where it goes by default.
 	if (tunnel.remote && key.transport != IPPROTO_UDP && there != *tunnel.remote)
 		return false;
-	return tunnel.local ? here == *tunnel.local : list_.addresses.contains(here);
+	return tunnel.local ? here == *tunnel.local : is_address_of(tunnel.base, here);
 }
 
 } // namespace weir

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tells the packets that carry a tunnel from plain ones, by the flow's key alone: protocol, ports, and an address of a
-// tunnel device that this namespace has. Without such a device GRE, IPIP or UDP 4789 is a flow as any.
+// tunnel device that the namespace has. Without such a device GRE, IPIP or UDP 4789 is a flow as any.
 #pragma once
 
 #include <array>
@@ -36,8 +36,11 @@ constexpr PortRange port_only(uint16_t port)
 // A device, or a UDP port at which the kernel takes packets out of others. Addresses are v6-mapped.
 struct Tunnel {
 	std::string kind;
-	uint8_t kind_code = 0;	   // of a row; 0 is no tunnel
-	uint32_t ifindex = 0;	   // 0: of no device
+	uint8_t kind_code = 0; // of a row; 0 is no tunnel
+	uint32_t ifindex = 0;  // 0: of no device
+	uint32_t base = 0;     // of the network namespace whose packets carry it
+	// As listed: the id that the device's namespace has for that one; -1 where they are the same.
+	int32_t link_namespace = -1;
 	bool starts_at_ip = false; // frames at the device, inside
 	std::vector<uint8_t> protocols;
 	uint8_t family = 0;	       // AF_INET or AF_INET6; 0: both
@@ -49,15 +52,15 @@ struct Tunnel {
 
 struct TunnelList {
 	std::vector<Tunnel> tunnels;
-	std::set<Address> addresses; // of the namespace
+	std::map<uint32_t, std::set<Address>> addresses; // of a namespace, by base
 };
 
 class Tunnels
 {
       public:
 	void set(TunnelList list);
-	// The kind of the tunnel whose packets these are; 0 for a plain flow.
-	uint8_t carried_by(const flow_key &key) const;
+	// The kind of the tunnel whose packets these are, in the namespace with this base; 0 for a plain flow.
+	uint8_t carried_by(const flow_key &key, uint32_t base) const;
 	// Counted at a tunnel device: what is inside.
 	bool is_inside(const flow_key &key) const
 	{
@@ -73,6 +76,7 @@ class Tunnels
 
       private:
 	bool carries(const Tunnel &tunnel, const flow_key &key) const;
+	bool is_address_of(uint32_t base, const Address &address) const;
 
 	TunnelList list_;
 	std::map<uint16_t, bool> devices_; // lower 16 bits of the index; whether frames there have no Ethernet header

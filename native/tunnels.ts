@@ -15,8 +15,10 @@ export type PortRange = readonly [first: number, last: number];
 /** A device that is up, or a UDP port at which the kernel takes packets out of others. */
 export interface Tunnel {
   readonly kind: TunnelKind;
-  /** Index of the device; 0 for a port that is of no device. */
+  /** Index of the device, with the base of its namespace; 0 for a port that is of no device. */
   readonly index: number;
+  /** Of the network namespace whose packets carry it, which a device may have been moved out of; absent: this process's. */
+  readonly base?: number;
   /** Frames at the device, which are those inside, have no Ethernet header. */
   readonly startsAtIp: boolean;
   /** IP protocols of the packets that carry it. */
@@ -35,7 +37,14 @@ export interface Tunnel {
 
 export interface TunnelList {
   readonly tunnels: readonly Tunnel[];
-  /** Of all interfaces of the namespace, 16 bytes each; empty where there are no tunnels. */
+  /** Of all interfaces of this process's namespace, 16 bytes each; may be empty where there are no tunnels. */
+  readonly addresses: readonly Uint8Array[];
+  /** The same of other namespaces. */
+  readonly others?: readonly NamespaceAddresses[];
+}
+
+interface NamespaceAddresses {
+  readonly base: number;
   readonly addresses: readonly Uint8Array[];
 }
 
@@ -46,7 +55,8 @@ export interface ListedTunnels extends TunnelList {
 
 /** What the addon takes. */
 export interface CodedTunnelList extends TunnelList {
-  readonly tunnels: readonly (Tunnel & { readonly code: number })[];
+  readonly tunnels: readonly (Tunnel & { readonly code: number; readonly base: number })[];
+  readonly others: readonly NamespaceAddresses[];
 }
 
 const none: TunnelList = { tunnels: [], addresses: [] };
@@ -56,7 +66,8 @@ export function createTunnelWindow(apply: (list: CodedTunnelList) => void) {
   /** In force one after the other since the last commit. */
   let lists: readonly TunnelList[] = [none];
   let collected = none;
-  let applied = none;
+  /** Of a table that was taken over, nobody knows. */
+  let applied: TunnelList | undefined;
   return {
     set(list: TunnelList): void {
       const checked = checkTunnels(list);
@@ -68,7 +79,8 @@ export function createTunnelWindow(apply: (list: CodedTunnelList) => void) {
       if (isDeepStrictEqual(all, applied)) return;
       apply({
         addresses: all.addresses,
-        tunnels: all.tunnels.map((tunnel) => ({ ...tunnel, code: tunnelKinds.indexOf(tunnel.kind) })),
+        others: all.others ?? [],
+        tunnels: all.tunnels.map((tunnel) => ({ base: 0, ...tunnel, code: tunnelKinds.indexOf(tunnel.kind) })),
       });
       applied = all;
     },
@@ -82,11 +94,12 @@ export function createTunnelWindow(apply: (list: CodedTunnelList) => void) {
 const joined = (lists: readonly TunnelList[]): TunnelList => ({
   tunnels: lists.toReversed().flatMap(({ tunnels }) => tunnels),
   addresses: lists.flatMap(({ addresses }) => addresses),
+  others: lists.flatMap(({ others = [] }) => others),
 });
 
 /** Addresses of another length would let the addon read past their end. */
-function checkTunnels({ tunnels, addresses }: TunnelList): TunnelList {
-  for (const address of addresses) checkAddress(address);
+function checkTunnels({ tunnels, addresses, others = [] }: TunnelList): TunnelList {
+  for (const address of [addresses, ...others.map((other) => other.addresses)].flat()) checkAddress(address);
   for (const { kind, index, protocols, local, remote, sentFrom, sentTo, receivedAt } of tunnels) {
     if (!tunnelKinds.includes(kind)) throw new WeirError('native/argument', `unknown kind of tunnel "${kind}"`);
     integer('tunnel index', index, 0, 0x7fff_ffff);
@@ -94,7 +107,7 @@ function checkTunnels({ tunnels, addresses }: TunnelList): TunnelList {
     for (const address of [local, remote]) if (address !== undefined) checkAddress(address);
     for (const port of [sentFrom, sentTo, receivedAt].flat()) integer('tunnel port', port, 0, 65_535);
   }
-  return { tunnels: [...tunnels], addresses: [...addresses] };
+  return { tunnels: [...tunnels], addresses: [...addresses], others: [...others] };
 }
 
 function checkAddress(address: Uint8Array): void {

@@ -26,12 +26,13 @@ struct Columns {
 	uint16_t *iface;
 	uint8_t *initiator, *guessed, *tunnel;
 	double *bytes, *packets;
-	// One element a translated row: which it is, and what its packets show where that is not a true end.
-	uint32_t *nat_row, *nat_src, *nat_dst;
-	uint16_t *nat_src_port, *nat_dst_port;
+	// One element a translated row: which it is, what its packets show where that is not a true end, and what was
+	// dialled where that is not the end that answers.
+	uint32_t *nat_row, *nat_src, *nat_dst, *nat_dialled;
+	uint16_t *nat_src_port, *nat_dst_port, *nat_dialled_port;
 };
 
-// In nat_src and nat_dst: that end is not translated.
+// In nat_src, nat_dst and nat_dialled: it is not translated.
 constexpr uint32_t no_endpoint = UINT32_MAX;
 
 // What a row has beside its key.
@@ -98,6 +99,8 @@ struct Window {
 		columns.nat_dst[at] = translation.dst_differs ? translation.wire_dst : no_endpoint;
 		columns.nat_src_port[at] = be16toh(key.src_port);
 		columns.nat_dst_port[at] = be16toh(key.dst_port);
+		columns.nat_dialled[at] = translation.dialled_differs ? translation.dialled_code : no_endpoint;
+		columns.nat_dialled_port[at] = be16toh(translation.dialled_port);
 	}
 };
 

@@ -8,8 +8,21 @@
  *   node scripts/setup.mjs --kernels  what `npm run test:kernels` needs on top of that
  */
 
+// long: one file of plain JavaScript, for it runs before anything is installed.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -36,6 +49,11 @@ const TEST_PACKAGES = {
   nftables: '/usr/sbin/nft',
   'clang-format': 'clang-format',
 };
+/**
+ * Programs of packages that are not installed, only unpacked below build/debian: installing `prometheus` would set up
+ * and start a service. test/support/prometheus.ts runs them from there.
+ */
+const UNPACKED_TEST_PACKAGES = { prometheus: ['prometheus', 'promtool'] };
 const KERNEL_PACKAGES = {
   'qemu-system-x86': 'qemu-system-x86_64',
   'busybox-static': 'busybox',
@@ -89,6 +107,7 @@ function main(wishes) {
     ...(forTests ? TEST_PACKAGES : {}),
     ...(forKernels ? KERNEL_PACKAGES : {}),
   });
+  if (forTests) unpackPackages(UNPACKED_TEST_PACKAGES);
   installNodeModules();
   for (const build of forTests ? [...RUN_BUILDS, ...TEST_BUILDS] : RUN_BUILDS) {
     if (isStale(build)) compile(build);
@@ -115,6 +134,29 @@ function installSystemPackages(packages) {
   }
   const absent = missing.filter((name) => !isPresent(packages[name]));
   if (absent.length > 0) fail(`Installed, but still not found: ${describe(packages, absent)}.`);
+}
+
+/** Needs no root, as long as apt's package lists are there. */
+function unpackPackages(packages) {
+  for (const [name, programs] of Object.entries(packages)) {
+    const folder = join(root, 'build/debian', name);
+    if (programs.every((program) => isExecutable(join(folder, 'usr/bin', program)))) continue;
+    if (!isPresent('apt-get')) fail(`${programs.join(' and ')} are missing, and there is no apt-get to download them.`);
+    const downloads = mkdtempSync(join(tmpdir(), 'weir-setup-'));
+    try {
+      // As for installed packages: the lists are fetched only when they are needed.
+      if (attempt(`downloading ${name}`, 'apt-get', ['download', name], process.env, downloads).status !== 0) {
+        if (process.getuid() !== 0) fail(`The package lists are old. As root, run: apt-get update`);
+        run('updating the package lists', 'apt-get', ['update']);
+        run(`downloading ${name}`, 'apt-get', ['download', name], process.env, downloads);
+      }
+      const [archive] = readdirSync(downloads);
+      mkdirSync(folder, { recursive: true });
+      run(`unpacking ${archive}`, 'dpkg', ['-x', join(downloads, archive), folder]);
+    } finally {
+      rmSync(downloads, { recursive: true, force: true });
+    }
+  }
 }
 
 function installNodeModules() {
@@ -203,10 +245,10 @@ function describe(packages, names) {
   return names.map((name) => `${packages[name]} (Debian package ${name})`).join(', ');
 }
 
-function attempt(step, command, commandArguments, environment = process.env) {
+function attempt(step, command, commandArguments, environment = process.env, folder = root) {
   process.stderr.write(`weir setup: ${step}\n`);
   return spawnSync(command, commandArguments, {
-    cwd: root,
+    cwd: folder,
     env: environment,
     encoding: 'utf8',
     maxBuffer: 64 * MEGABYTE,
@@ -215,8 +257,8 @@ function attempt(step, command, commandArguments, environment = process.env) {
 }
 
 /** The output of a step is shown only when it failed. */
-function run(step, command, commandArguments, environment) {
-  const result = attempt(step, command, commandArguments, environment);
+function run(step, command, commandArguments, environment, folder) {
+  const result = attempt(step, command, commandArguments, environment, folder);
   if (result.status === 0) return;
   process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`);
   fail(`${step} failed: ${result.error?.message ?? `${command} ended with ${result.status ?? result.signal}`}`);

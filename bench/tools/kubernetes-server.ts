@@ -1,10 +1,12 @@
 /**
- * A Kubernetes API of generated objects, as a process beside the one that is measured: `kubernetes-server.ts PODS` prints
- * its port. Pods have 7 KB, as those of real clusters. `POST /updates?rate=R&seconds=S` makes the open watch of pods send
+ * A Kubernetes API of generated objects, as a process beside the one that is measured: `kubernetes-server.ts PODS [KEY
+ * CERT]` prints its port; with the files of a key and its certificate it speaks TLS. Pods have 7 KB, as those of real clusters. `POST /updates?rate=R&seconds=S` makes the open watch of pods send
  * that many events; one in ten moves the pod to another address, the others change what nobody uses.
  */
 
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { node, pod, service, slice } from '../../test/support/kubernetes-objects.ts';
 
@@ -137,11 +139,16 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const resource = url.pathname.split('/').at(-1)!;
   if (request.method === 'POST') {
     response.end(await sendUpdates(Number(url.searchParams.get('rate')), Number(url.searchParams.get('seconds'))));
+  } else if (kinds[resource] === undefined) {
+    response.writeHead(404).end();
   } else if (url.searchParams.has('watch')) {
     response.writeHead(200).flushHeaders();
     if (resource === 'pods') podWatch = response;
   } else list(response, resource, url.searchParams);
 }
 
-const server = createServer((request, response) => void answer(request, response));
+const [key, cert] = process.argv.slice(3).map((file) => readFileSync(file));
+const handle = (request: IncomingMessage, response: ServerResponse) => void answer(request, response);
+const server =
+  key === undefined || cert === undefined ? createServer(handle) : createSecureServer({ key, cert }, handle);
 server.listen(0, '127.0.0.1', () => process.stdout.write(`${(server.address() as AddressInfo).port}\n`));

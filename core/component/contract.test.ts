@@ -125,6 +125,7 @@ function createInstance(component: Component, config: unknown) {
     hasRoom: () => false,
     waitForRoom: () => new Promise(() => undefined),
     consume: () => undefined,
+    release: () => undefined,
   };
   return component.kind === 'receiver' ? component.create(config, host, consumer) : component.create(config, host);
 }

@@ -4,9 +4,9 @@
  */
 
 import type { ConfigSchema } from '../config/schema.ts';
+import type { Attribute } from '../table/attributes.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
-import type { TimeWindow } from '../table/resource.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
@@ -18,6 +18,8 @@ export type Stability = 'development' | 'alpha' | 'beta' | 'stable';
 export interface Host {
   /** `type` or `type/name` as the configuration has it, after aliases. */
   readonly id: string;
+  /** Of a processor: the pipeline that this instance stands in. */
+  readonly pipeline?: string;
   readonly logger: Logger;
   readonly metrics: MetricRegistry;
   readonly clock: Clock;
@@ -51,29 +53,105 @@ export interface Consumer {
    * Runs every pipeline of this receiver over the table, to the queues of the exporters. Synchronous. Throws only when
    * a processor failed in every pipeline: then the table is lost, and the receiver says so in its ledger. Unless it
    * throws, it calls back once, at the latest when the exporters have stopped, with the worst that became of the table.
-   * Returns the places of the rows that every pipeline filtered, each once; a pipeline that failed has no say. Undefined:
-   * none.
+   * A pipeline that failed has no say in what it returns; undefined: every row was taken by a pipeline.
    */
-  consume(table: FlowTable, onSettled?: (settlement: Settlement) => void): Uint32Array | undefined;
+  consume(table: FlowTable, onSettled?: (settlement: Settlement) => void): NotTaken | undefined;
+  /** Lets go of all rows that processors hold back, room or not; to be called when nothing more will come. Synchronous. */
+  release(): void;
+}
+
+/** Rows of a table that no pipeline took, by their places; each once. */
+export interface NotTaken {
+  /** Every pipeline filtered them. */
+  readonly filtered: readonly FilteredPlaces[];
+  /** A pipeline holds them back, and the others filtered them or do so as well; undefined: none. */
+  readonly held: HeldPlaces | undefined;
+}
+
+export interface FilteredPlaces {
+  readonly reason: FilterReason;
+  readonly places: Uint32Array;
+}
+
+export interface HeldPlaces {
+  readonly places: Uint32Array;
+  /** Calls back once, when all of them have gone on: those that are not named were taken. */
+  onGone(callback: (end: EndOfHeld) => void): void;
+}
+
+export interface EndOfHeld {
+  readonly filtered: readonly FilteredPlaces[];
+  /** Of which a processor failed in every pipeline that had them. */
+  readonly lost: Uint32Array;
 }
 
 export interface Receiver extends Lifecycle {
   /** Everything behind has stopped, so that every table is settled. Safe before start and when called twice. */
   finish?(): Promise<void>;
+  /** Resolves when it will hand over nothing more by itself, as a recording that is played to its end. Absent: never. */
+  ended?(): Promise<void>;
 }
 
-/** Rows that a processor left out on purpose, for the ledger; `places` and `window` are those of their table. */
+/** Why a processor leaves rows out, as the ledger names it: by a rule of the user, or because another agent has them. */
+export type FilterReason = 'rule' | 'counted_elsewhere';
+
+/** Rows that a processor left out on purpose, for the ledger; `places` are those of the receiver's table. */
 export interface FilteredRows {
   readonly kind: 'filtered';
-  readonly window: TimeWindow;
+  readonly reason: FilterReason;
   readonly places: Uint32Array;
 }
 
+/**
+ * Points that a processor keeps of the tables that it was given, to let them go by its own clock. The pipeline asks for
+ * them when they are due and an exporter has room, and sends them on through the processors behind this one.
+ */
+export interface HeldPoints {
+  /** Monotonic milliseconds at which `release` is wanted; undefined: it holds nothing. Asked after every table. */
+  dueMs(): number | undefined;
+  /**
+   * Gives away what is due at this time and forgets it; with Infinity, when everything ends, all that it holds. After
+   * the call nothing is due at that time any more.
+   */
+  release(nowMs: number): readonly MetricTable[];
+}
+
+/**
+ * For `weir explain`: what a processor knows about a row beyond what its tables show. Asked right after it had the table,
+ * about that table; undefined where it has nothing to add. Which values it changed and which rows it left out is seen
+ * without asking.
+ */
+export interface Explanation {
+  /** Where a value that it gave comes from, such as `range 10.0.0.0/8 (cidrs::0)`. */
+  source?(table: FlowTable, row: number, attribute: string): string | undefined;
+  /** Why it left a row or point out, or let a row pass that it did not change: the rules. */
+  reason?(table: FlowTable | MetricTable, row: number): string | undefined;
+}
+
+/**
+ * Rows that a processor holds back for a while, since it will soon know more about them. The pipeline keeps them, and
+ * with them what the receiver waits for; a processor keeps no table.
+ */
+export interface HeldRows {
+  readonly kind: 'held';
+  /** The rows as they came, with columns of their own: what a receiver reads next must not change them. */
+  readonly table: FlowTable;
+  /** Resolves when they may go on, also where no other table comes; never rejects. */
+  readonly ready: Promise<void>;
+  /** What becomes of them, as from `flows`. Called once: when they are ready, or before where everything has to leave. */
+  release(): readonly FromFlows[];
+}
+
+export type FromFlows = FlowTable | MetricTable | FilteredRows | HeldRows;
+
 /** A processor handles flow tables, metric tables, or both; what it does not handle passes by unchanged. */
 export interface Processor extends Lifecycle {
-  flows?(table: FlowTable): readonly (FlowTable | MetricTable | FilteredRows)[];
+  flows?(table: FlowTable): readonly FromFlows[];
   /** All metric tables of one window at once. */
   metrics?(tables: readonly MetricTable[]): readonly MetricTable[];
+  /** Absent: what it gives back at once is all that it will ever give. */
+  readonly held?: HeldPoints;
+  readonly explain?: Explanation;
 }
 
 export interface Exporter extends Lifecycle {
@@ -123,6 +201,8 @@ export interface ProcessorDefinition<Config> extends Definition<Config> {
   /** Attributes that must be filled by what stands before it. */
   readonly needs: readonly string[];
   readonly adds: readonly string[];
+  /** Attributes that this configuration brings beside those of the catalogue. */
+  attributes?(config: Config): readonly Attribute[];
   /** Which kind of table it works on, perhaps by its configuration: checked against the order of the pipeline. */
   readonly consumes: TableKind | ((config: Config) => TableKind);
   /** What leaves it; attribute_select turns flows into metrics. */

@@ -60,7 +60,7 @@ function box(
       problems.push({ message: `has invalid keys: ${key}`, path: [...path, key], code: 'config/unknown-key', fix });
     } else if (!isProperty(known)) {
       boxed[key] = box(known, child, [...path, key], problems);
-    } else if (!isNull(child)) {
+    } else if (!isNull(child) || known.format.takesNull === true) {
       boxed[key] = [{ value: plainValue(child, known.format.text === true), node: child }];
     }
   }

@@ -16,6 +16,8 @@ export interface Format<Value> {
   print?(value: Value): unknown;
   /** The value is text, or holds text: scalars that came whole out of `${env:X}` are given as their text, `0123`. */
   readonly text?: true;
+  /** A key without a value is not the same as no key: `rotation:` alone switches it on. */
+  readonly takesNull?: true;
 }
 
 export interface Property<Value> {

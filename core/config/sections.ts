@@ -2,6 +2,7 @@
 
 import type { Component, ComponentKind, ConfigProblem } from '../component/define.ts';
 import { WeirError } from '../errors.ts';
+import { addAttributes } from '../table/attributes.ts';
 import { decodeBlock } from './block.ts';
 import type { Findings } from './findings.ts';
 import { formatId, parseId } from './ids.ts';
@@ -42,6 +43,7 @@ export function decodeSection(
   const aliases = new Map(
     [...definitions.values()].flatMap(({ type, aliases = {} }) => Object.keys(aliases).map((alias) => [alias, type])),
   );
+  const decoded: DecodedComponent[] = [];
   const instances: ComponentInstance[] = [];
   const ids = new Set<string>();
   const report = (place: string, key: string, message: string, fix: string) =>
@@ -91,8 +93,16 @@ export function decodeSection(
     warnOfAlias(key, definition, block.place, findings);
     const config = decodeComponent({ section, id, key, definition, node: block, findings });
     const placeOf = (path: readonly string[]) => nearestNode(block, path).place;
-    if (config !== undefined) instances.push({ id, type: parsed.type, definition, config, placeOf });
+    if (config === undefined) continue;
+    decoded.push({
+      instance: { id, type: parsed.type, definition, config, placeOf },
+      path: [section, key],
+      node: block,
+    });
   }
+  // Before the checks: one component may name what another one brings.
+  for (const { instance } of decoded) addAttributes(attributesOf(instance));
+  for (const one of decoded) if (isValid(one, findings)) instances.push(one.instance);
   return { instances, ids, aliases };
 }
 
@@ -117,7 +127,22 @@ interface Block {
   readonly findings: Findings;
 }
 
-/** The checked configuration, or undefined when something is wrong with it. */
+interface DecodedComponent {
+  readonly instance: ComponentInstance;
+  readonly path: readonly string[];
+  readonly node: ConfigNode;
+}
+
+const attributesOf = ({ definition, config }: ComponentInstance) =>
+  definition.kind === 'processor' ? (definition.attributes?.(config) ?? []) : [];
+
+function isValid({ instance: { definition, config }, path, node }: DecodedComponent, { problems }: Findings): boolean {
+  const conflicts = definition.validate?.(config) ?? [];
+  for (const conflict of conflicts) problems.push(validationError(path, conflict, node));
+  return conflicts.length === 0;
+}
+
+/** Each key checked alone; undefined when something is wrong. */
 function decodeComponent({ section, id, key, definition, node, findings }: Block): unknown {
   const decoded = decodeBlock<unknown>(definition.config, node);
   const path = [section, key];
@@ -126,10 +151,7 @@ function decodeComponent({ section, id, key, definition, node, findings }: Block
     const fixed = moved === undefined ? problem : { ...problem, fix: `it lives elsewhere: ${moved}` };
     findings.problems.push(decodeError(`error decoding '${section}': error decoding '${id}': `, path, fixed, node));
   }
-  if (decoded.problems.length > 0) return undefined;
-  const conflicts = definition.validate?.(decoded.config) ?? [];
-  for (const conflict of conflicts) findings.problems.push(validationError(path, conflict, node));
-  return conflicts.length > 0 ? undefined : decoded.config;
+  return decoded.problems.length > 0 ? undefined : decoded.config;
 }
 
 /** A problem of one block as an error: upstream's words, then the place of the very key. */

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { type Behaviour, startNameServer } from '../../test/support/name-server.ts';
+import { until } from '../../test/support/until.ts';
 import { createPointerLookup } from './pointer-lookup.ts';
 
 const behaviours: Readonly<Record<string, Behaviour>> = {
@@ -37,6 +38,22 @@ test('bytes that are no answer are a failure, not a name and not the lack of one
   t.teardown(server.close);
   const { lookUp } = createPointerLookup({ servers: [server.address], timeoutMs: 900 });
   t.deepEqual(await lookUp('198.51.100.1'), { result: 'failed' });
+});
+
+test('an answer that makes no sense fails its own look-up, and none beside it', async (t) => {
+  const bad = '198.51.100.9';
+  const server = await startNameServer((address) => (address === bad ? { garbage: true } : { names: ['one.example'] }));
+  t.teardown(server.close);
+  const { lookUp } = createPointerLookup({ servers: [server.address], timeoutMs: 9000 });
+  for (let round = 0; round < 3; round++) {
+    server.hold();
+    const addresses = ['198.51.100.1', '198.51.100.2', bad, '198.51.100.3'];
+    const answers = addresses.map(lookUp);
+    await until('all are asked', () => server.held() === addresses.length);
+    server.release();
+    const name = { result: 'name', name: 'one.example' } as const;
+    t.deepEqual(await Promise.all(answers), [name, name, { result: 'failed' }, name]);
+  }
 });
 
 test('a server that is not there is a failure, and what is cancelled ends', async (t) => {

@@ -1,4 +1,7 @@
-/** Asks name servers for the name of an address (PTR), through c-ares, with servers and limits of its own. */
+/**
+ * Asks name servers for the name of an address (PTR), through c-ares, with servers and limits of its own. Each look-up
+ * under way has a channel to itself: an answer that makes no sense fails all look-ups of its channel.
+ */
 
 import { promises as dns } from 'node:dns';
 import { isIPv4, parseAddress } from '../table/address.ts';
@@ -43,18 +46,33 @@ const resultOfCode: Readonly<Record<string, PointerAnswer['result'] & ('none' | 
 export function createPointerLookup({ servers, timeoutMs }: PointerLookupOptions): PointerLookup {
   const asked = servers.length > 0 ? servers.length : new dns.Resolver().getServers().length;
   const timeout = Math.max(1, Math.floor(timeoutMs / WAITS / Math.max(1, asked)));
-  const resolver = new dns.Resolver({ timeout, tries: TRIES, maxTimeout: Math.ceil(timeoutMs) });
-  if (servers.length > 0) resolver.setServers(servers);
+  const free: dns.Resolver[] = [];
+  const busy = new Set<dns.Resolver>();
+  const take = () => {
+    const resolver = free.pop() ?? new dns.Resolver({ timeout, tries: TRIES, maxTimeout: Math.ceil(timeoutMs) });
+    if (servers.length > 0) resolver.setServers(servers);
+    busy.add(resolver);
+    return resolver;
+  };
+  const giveBack = (resolver: dns.Resolver) => {
+    busy.delete(resolver);
+    free.push(resolver);
+  };
   return {
     async lookUp(address) {
+      const resolver = take();
       try {
         const [name = ''] = await resolver.resolvePtr(pointerName(address));
         const text = name.replace(/\.$/, '');
         return text === '' ? { result: 'none' } : { result: 'name', name: text };
       } catch (error) {
         return { result: resultOfCode[(error as NodeJS.ErrnoException).code ?? ''] ?? 'failed' };
+      } finally {
+        giveBack(resolver);
       }
     },
-    cancel: () => resolver.cancel(),
+    cancel() {
+      for (const resolver of busy) resolver.cancel();
+    },
   };
 }

@@ -11,7 +11,7 @@ import { until } from '../../test/support/until.ts';
 import { WeirError } from '../errors.ts';
 import { type AuthType, findCredentials, type Surroundings } from './access.ts';
 import { WHOLE_CLUSTER } from './scope.ts';
-import { createSharedStores } from './shared-stores.ts';
+import { AS_OTHERS, createSharedStores } from './shared-stores.ts';
 
 const certificate = createCertificate('IP:127.0.0.1');
 const other = createCertificate('IP:127.0.0.1');
@@ -207,4 +207,25 @@ test('a store that finds no cluster is none, and stopping before starting is fin
   await lease.stop();
   t.is(await lease.start(), undefined);
   await lease.stop();
+});
+
+test('who asks for what others follow joins them, also when it starts first, and goes without where nobody asks', async (t) => {
+  const { api, stores, host, follow: _ } = await open(t);
+  const alone = createSharedStores({ environment: {}, serviceAccountFolder: '/nowhere' });
+  const lonely = alone.request(AS_OTHERS, host);
+  t.is(await lonely.start(), undefined);
+  t.true(lonely.isAlone);
+  await lonely.stop();
+
+  const zone = stores.request(AS_OTHERS, host);
+  const wish = { connection: connection('serviceAccount'), scope: WHOLE_CLUSTER };
+  const names = stores.request(wish, host);
+  const another = stores.request({ ...wish, scope: { ...WHOLE_CLUSTER, without: ['nodes'] } }, host);
+  const reader = await zone.start();
+  t.is(await names.start(), reader);
+  t.not(await another.start(), reader);
+  t.false(zone.isAlone);
+  await Promise.all([names.stop(), another.stop()]);
+  await until('the own store goes on', () => api.watches === 4);
+  await zone.stop();
 });

@@ -22,18 +22,32 @@ export interface ChangeFeeds {
   address(address: string): void;
   /** Every pod of a node: its zone or labels changed. */
   node(name: string): void;
+  /** Everything in a namespace: labels of it changed. */
+  namespace(name: string): void;
+}
+
+/** Names of what changed with all that is in it. */
+export interface ChangedGroups {
+  readonly nodes: ReadonlySet<string>;
+  readonly namespaces: ReadonlySet<string>;
 }
 
 interface Pending {
   all: boolean;
   addresses: Set<string>;
   nodes: Set<string>;
+  namespaces: Set<string>;
 }
 
-const pending = (all: boolean): Pending => ({ all, addresses: new Set(), nodes: new Set() });
+const pending = (all: boolean): Pending => ({
+  all,
+  addresses: new Set(),
+  nodes: new Set(),
+  namespaces: new Set(),
+});
 
-/** `addressesOn` lists the addresses of the pods of these nodes: asked once a `take`, however many nodes changed. */
-export function createChangeFeeds(addressesOn: (nodes: ReadonlySet<string>) => Iterable<string>): ChangeFeeds {
+/** `addressesIn` lists the addresses of what is in these groups: asked once a `take`, however many changed. */
+export function createChangeFeeds(addressesIn: (groups: ChangedGroups) => Iterable<string>): ChangeFeeds {
   const feeds = new Set<{ pending: Pending }>();
   return {
     open() {
@@ -41,9 +55,10 @@ export function createChangeFeeds(addressesOn: (nodes: ReadonlySet<string>) => I
       feeds.add(feed);
       return {
         take() {
-          const { all, addresses, nodes } = feed.pending;
+          const { all, addresses, ...groups } = feed.pending;
           feed.pending = pending(false);
-          if (!all && nodes.size > 0) for (const address of addressesOn(nodes)) addresses.add(address);
+          const grouped = groups.nodes.size + groups.namespaces.size > 0;
+          if (!all && grouped) for (const address of addressesIn(groups)) addresses.add(address);
           return { all, addresses: all ? new Set() : addresses };
         },
         close: () => void feeds.delete(feed),
@@ -58,6 +73,9 @@ export function createChangeFeeds(addressesOn: (nodes: ReadonlySet<string>) => I
     },
     node(name) {
       for (const feed of feeds) if (!feed.pending.all) feed.pending.nodes.add(name);
+    },
+    namespace(name) {
+      for (const feed of feeds) if (!feed.pending.all) feed.pending.namespaces.add(name);
     },
   };
 }

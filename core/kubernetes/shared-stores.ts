@@ -10,7 +10,7 @@ import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import { type Connection, findCredentials, SERVICE_ACCOUNT_FOLDER, type Surroundings } from './access.ts';
 import { createApiClient } from './api-client.ts';
-import type { Scope, WantedKeys, WantedTexts } from './scope.ts';
+import { type Scope, type WantedKeys, type WantedTexts, WHOLE_CLUSTER } from './scope.ts';
 import { createKubernetesStore, type KubernetesReader } from './store.ts';
 
 export interface StoreHost {
@@ -25,6 +25,9 @@ export interface StoreWish {
   readonly scope: Scope;
 }
 
+/** Whatever others of the same agent follow; where nobody does, what `autodetect` finds, without Services. */
+export const AS_OTHERS = 'as others';
+
 /** One reader's hold on a store. */
 export interface StoreLease {
   /**
@@ -34,49 +37,76 @@ export interface StoreLease {
   start(): Promise<KubernetesReader | undefined>;
   /** The last one to stop ends the store. May be called before start, and twice. */
   stop(): Promise<void>;
+  /** With AS_OTHERS, after the start: nobody else asked, so nobody else waits for the first lists. */
+  readonly isAlone: boolean;
 }
 
 export interface SharedStores {
   /** Called when a component is made, so before any of them starts. */
-  request(wish: StoreWish, host: StoreHost): StoreLease;
+  request(wish: StoreWish | typeof AS_OTHERS, host: StoreHost): StoreLease;
 }
 
-interface Running {
+/** A wish with the agent whose component has it. */
+interface Waiting {
   readonly wish: StoreWish;
+  readonly agent: object;
+}
+
+interface Running extends Waiting {
   readonly reader: Promise<KubernetesReader | undefined>;
   readonly stop: () => Promise<void>;
   leases: number;
 }
 
 export function createSharedStores(surroundings: Partial<Surroundings> = {}): SharedStores {
-  const waiting = new Set<StoreWish>();
+  const waiting = new Set<Waiting>();
   const running = new Set<Running>();
 
   function join(wish: StoreWish, host: StoreHost): Running {
     const known = [...running].find((store) => sameCluster(store.wish, wish) && covers(store.wish.scope, wish.scope));
     if (known !== undefined) return known;
-    const others = [...waiting].filter((other) => sameCluster(other, wish));
-    const scope = others.reduce((all, { scope: other }) => withWishesOf(all, other), wish.scope);
+    const others = [...waiting].filter((other) => sameCluster(other.wish, wish));
+    const scope = others.reduce((all, other) => withWishesOf(all, other.wish.scope), wish.scope);
     const store = open({ ...wish, scope }, host, surroundings);
     running.add(store);
     return store;
   }
 
+  /** The first that somebody of the agent has; one that follows nodes before one that does not. */
+  function wishOfOthers({ metrics }: StoreHost): StoreWish | undefined {
+    const wishes = [...running, ...waiting].filter(({ agent }) => agent === metrics).map(({ wish }) => wish);
+    return wishes.find(({ scope }) => !scope.without.includes('nodes')) ?? wishes[0];
+  }
+
   return {
-    request(wish, host) {
+    request(asked, host) {
       let joined: Running | undefined;
-      waiting.add(wish);
+      let isAlone = false;
+      const own = asked === AS_OTHERS ? undefined : { wish: asked, agent: host.metrics };
+      if (own !== undefined) waiting.add(own);
+      const withdraw = () => {
+        if (own !== undefined) waiting.delete(own);
+      };
+      const wished = () => {
+        if (own !== undefined) return own.wish;
+        const others = wishOfOthers(host);
+        isAlone = others === undefined;
+        return others ?? ALONE;
+      };
       return {
+        get isAlone() {
+          return isAlone;
+        },
         start() {
-          waiting.delete(wish);
+          withdraw();
           if (joined === undefined) {
-            joined = join(wish, host);
+            joined = join(wished(), host);
             joined.leases++;
           }
           return joined.reader;
         },
         async stop() {
-          waiting.delete(wish);
+          withdraw();
           const store = joined;
           joined = undefined;
           if (store === undefined || --store.leases > 0) return;
@@ -87,6 +117,11 @@ export function createSharedStores(surroundings: Partial<Surroundings> = {}): Sh
     },
   };
 }
+
+const ALONE: StoreWish = {
+  connection: { authType: 'autodetect', kubeConfigPath: '', context: '' },
+  scope: { ...WHOLE_CLUSTER, without: ['services'] },
+};
 
 /** Those of the process. */
 export const sharedStores = createSharedStores();
@@ -111,6 +146,7 @@ function open(wish: StoreWish, host: StoreHost, given: Partial<Surroundings>): R
   const reader = start();
   return {
     wish,
+    agent: host.metrics,
     reader,
     leases: 0,
     async stop() {

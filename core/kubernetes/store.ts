@@ -12,6 +12,7 @@ import type { ApiClient } from './api-client.ts';
 import { createPageTurns } from './body.ts';
 import { type ChangeFeed, createChangeFeeds } from './changes.ts';
 import { readClusterUid } from './cluster-uid.ts';
+import { createCounters } from './counters.ts';
 import { type FollowOptions, follow } from './follow.ts';
 import { createHealth, type Health } from './health.ts';
 import { type Identity, identityOfNode, identityOfPod, identityOfService, type ServiceName } from './identity.ts';
@@ -46,6 +47,8 @@ export interface KubernetesReader {
    * namespace and name.
    */
   serviceAt(address: string | Uint8Array, port: number, protocol: string, timeMs: number): ServiceName | undefined;
+  /** Another number whenever `serviceAt` may answer differently than before. */
+  readonly servicesVersion: number;
   /** Also within two minutes after it was deleted. */
   podByUid(uid: string): PodRecord | undefined;
   podByName(namespace: string, name: string): PodRecord | undefined;
@@ -86,13 +89,18 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
     Object.values(resources).filter((resource) => resource !== undefined),
     { logger, clock, metrics },
   );
-  const changes = createChangeFeeds(function* (names) {
-    for (const pod of pods.records()) if (names.has(pod.nodeName)) yield* pod.addresses;
+  const changes = createChangeFeeds(function* (changed) {
+    for (const pod of pods.records()) {
+      if (changed.nodes.has(pod.nodeName) || changed.namespaces.has(pod.namespace)) yield* pod.addresses;
+    }
+    if (changed.namespaces.size === 0) return;
+    for (const each of services.records()) if (changed.namespaces.has(each.namespace)) yield* each.addresses;
   });
   const servicePorts = createServicePorts(nowMs);
   const nodesByName = new Map<string, NodeRecord>();
   const namespacesByName = new Map<string, NamespaceRecord>();
   const counted = createCounters(metrics);
+  let servicesVersion = 0;
 
   /** A table whose changes are counted, told to readers, and handed on. */
   function table<R extends KubernetesRecord>(
@@ -108,6 +116,7 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
       changed(change, before, after, addresses) {
         counted.event(kind, change);
         for (const address of addresses) changes.address(address);
+        if (kind !== 'Pod' && kind !== 'Namespace') servicesVersion++;
         changed(before, after);
       },
     });
@@ -126,6 +135,7 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
   const slices = table<SliceRecord>('EndpointSlice', () => {});
   const namespaces = table<NamespaceRecord>('Namespace', (before, after) => {
     replaceByName(namespacesByName, before, after);
+    changes.namespace((after ?? before)!.name);
   });
   counted.sizes(() => ({ pods: pods.size, nodes: nodes.size, services: services.size, addresses: index.size }));
 
@@ -150,6 +160,7 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
     while (!signal.aborted) {
       await clock.sleep(SWEEP_MS, signal);
       for (const address of index.expire(nowMs())) changes.address(address);
+      servicesVersion++;
       servicePorts.expire(nowMs());
       for (const each of [pods, nodes, services, slices, namespaces]) each.expire(nowMs());
     }
@@ -171,6 +182,9 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
       if (key === undefined) return undefined;
       const records = index.at(key, timeMs).map(({ holder }) => holder.record);
       return servicePorts.dialled(records, port, protocol, timeMs);
+    },
+    get servicesVersion() {
+      return servicesVersion;
     },
     podByUid: (uid) => pods.get(uid),
     podByName(namespace, name) {
@@ -221,20 +235,4 @@ function replaceByName<R extends KubernetesRecord>(
 ): void {
   if (after !== undefined) map.set(after.name, after);
   else if (before !== undefined && map.get(before.name)?.uid === before.uid) map.delete(before.name);
-}
-
-/** Names of the collector's own processor where it has one. */
-function createCounters(metrics: MetricRegistry) {
-  return {
-    event(kind: KubernetesRecord['kind'], change: string) {
-      const name = `otelcol_otelsvc_k8s_${kind.toLowerCase()}_${change}`;
-      metrics.counter({ name, help: `Objects of kind ${kind} that the Kubernetes API said were ${change}.` }).add(1);
-    },
-    sizes(read: () => Readonly<Record<'pods' | 'nodes' | 'services' | 'addresses', number>>) {
-      const gauge = metrics.gauge({ name: 'otelcol_kubernetes_known', help: 'What is known of the cluster, by kind.' });
-      metrics.onScrape(() => {
-        for (const [kind, count] of Object.entries(read())) gauge.set(count, { kind });
-      });
-    },
-  };
 }

@@ -32,24 +32,27 @@ interface Attempt {
   readonly openedNs: bigint;
 }
 
-interface Registry {
+export interface OwnConnections {
   /** All that are open, and all that were a while ago. */
   list(): readonly OwnConnection[];
+  /** Calls back with each one in the turn of the event loop that opened it. Gives the function that ends it. */
+  onOpened(callback: (connection: OwnConnection) => void): () => void;
 }
 
-let registry: Registry | undefined;
+let registry: OwnConnections | undefined;
 
 /** From the first call on every new connection is heard of, to the end of the process. */
-export function ownConnections(): Registry {
+export function ownConnections(): OwnConnections {
   registry ??= createRegistry();
   return registry;
 }
 
-function createRegistry(): Registry {
+function createRegistry(): OwnConnections {
   /** Begun in this turn of the event loop. A socket must not be asked for its address before connect(2): it keeps it. */
   const begun = new Set<Attempt>();
   const open = new Map<Socket, OwnConnection>();
   let closed: OwnConnection[] = [];
+  const callbacks = new Set<(connection: OwnConnection) => void>();
 
   const end = (socket: Socket) => {
     const connection = open.get(socket);
@@ -63,7 +66,9 @@ function createRegistry(): Registry {
     const { socket, ...rest } = attempt;
     const { address, port } = socket.address() as Partial<AddressInfo>;
     if (address !== undefined && port !== undefined) {
-      open.set(socket, { ...rest, local: address, localPort: port, closedNs: undefined });
+      const connection = { ...rest, local: address, localPort: port, closedNs: undefined };
+      open.set(socket, connection);
+      for (const callback of callbacks) callback(connection);
     } else if (!last) return;
     begun.delete(attempt);
   };
@@ -93,6 +98,10 @@ function createRegistry(): Registry {
       const oldestNs = process.hrtime.bigint() - REMEMBERED_NS;
       closed = closed.filter(({ closedNs }) => closedNs! > oldestNs).slice(-MAX_CLOSED);
       return [...open.values(), ...closed];
+    },
+    onOpened(callback) {
+      callbacks.add(callback);
+      return () => void callbacks.delete(callback);
     },
   };
 }

@@ -101,7 +101,7 @@ export class MetricEncoder {
 }
 
 /** In the order in which resources, scopes and metrics come first. */
-function groupTables(tables: readonly MetricTable[]): readonly MetricGroup[] {
+export function groupTables(tables: readonly MetricTable[]): readonly MetricGroup[] {
   const groups: MetricGroup[] = [];
   for (const table of tables) {
     if (table.ids.length === 0) continue;

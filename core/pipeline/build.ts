@@ -11,8 +11,10 @@ import type { MetricRegistry } from '../telemetry/metrics.ts';
 import { createAllAttributes } from './all-attributes.ts';
 import { inContext, type Origin } from './failure.ts';
 import { consumedBy, leavesMetrics, orderProblems } from './order.ts';
-import { createRoom } from './room.ts';
+import { createReleaser, type Releaser } from './release.ts';
+import { createRoom, type Room } from './room.ts';
 import { createConsumer, type Pipeline } from './run.ts';
+import type { Step } from './steps.ts';
 
 export interface GraphOptions {
   readonly build: Host['build'];
@@ -30,6 +32,8 @@ export interface Graph {
   /** In the order of the pipelines, first to last. */
   readonly processors: readonly Node<Processor>[];
   readonly exporters: readonly Node<Exporter>[];
+  /** One for each pipeline that holds tables back. */
+  readonly releasers: readonly Releaser[];
 }
 
 /** Throws an AggregateError with every mistake in the order of processors, or what a component threw. */
@@ -44,9 +48,15 @@ export function buildGraph(config: ResolvedConfig, options: GraphOptions): Graph
     .map((one) => node(one, options, {}, (host) => one.definition.create(one.config, host)));
   const exporterById = new Map(exporters.map(({ id, instance }) => [id, instance]));
 
-  const pipelines = config.pipelines.map((pipeline) => buildPipeline(pipeline, config, options));
-
   const room = createRoom([...exporterById.values()]);
+  const pipelines = config.pipelines.map((pipeline) => {
+    const { nodes, steps } = buildSteps(pipeline, config, options);
+    const { id, receivers, exporters } = pipeline;
+    const releaser = releaserOf(pipeline, steps, exporterById, room, options);
+    const run: Pipeline = { id, processors: steps, exporters, ...(releaser === undefined ? {} : { releaser }) };
+    return { receivers, nodes, run };
+  });
+
   const usedReceivers = inUse('receivers');
   const receivers = config.receivers
     .filter(({ id }) => usedReceivers.has(id))
@@ -56,13 +66,14 @@ export function buildGraph(config: ResolvedConfig, options: GraphOptions): Graph
       return node(one, options, {}, (host) => one.definition.create(one.config, host, consumer));
     });
 
-  return { receivers, processors: pipelines.flatMap(({ nodes }) => nodes), exporters };
+  const processors = pipelines.flatMap(({ nodes }) => nodes);
+  return { receivers, processors, exporters, releasers: pipelines.flatMap(({ run }) => run.releaser ?? []) };
 }
 
 /** The processors of one pipeline; flows that reach a processor of metrics, or the end, are made into metrics there. */
-function buildPipeline(pipeline: PipelineConfig, config: ResolvedConfig, options: GraphOptions) {
+function buildSteps(pipeline: PipelineConfig, config: ResolvedConfig, options: GraphOptions) {
   const nodes: Node<Processor>[] = [];
-  const steps: Pipeline['processors'][number][] = [];
+  const steps: Step[] = [];
   let flowsRemain = true;
   const makeMetrics = () => {
     if (flowsRemain) steps.push({ id: 'all attributes', processor: createAllAttributes() });
@@ -74,14 +85,26 @@ function buildPipeline(pipeline: PipelineConfig, config: ResolvedConfig, options
     if (one === undefined) continue;
     if (consumedBy(one) === 'metrics') makeMetrics();
     const fields = { 'otelcol.pipeline.id': pipeline.id };
-    const made = node(one, options, fields, (host) => one.definition.create(one.config, host));
+    const made = node(one, options, fields, (host) =>
+      one.definition.create(one.config, { ...host, pipeline: pipeline.id }),
+    );
     nodes.push(made);
     steps.push({ id, processor: made.instance });
     if (leavesMetrics(one)) flowsRemain = false;
   }
   makeMetrics();
-  const run: Pipeline = { id: pipeline.id, processors: steps, exporters: pipeline.exporters };
-  return { receivers: pipeline.receivers, nodes, run };
+  return { nodes, steps };
+}
+
+function releaserOf(
+  { id, exporters: ids }: PipelineConfig,
+  processors: readonly Step[],
+  all: ReadonlyMap<string, Exporter>,
+  room: Room,
+  { clock, logger, metrics }: GraphOptions,
+): Releaser | undefined {
+  const exporters = new Map([...all].filter(([exporter]) => ids.includes(exporter)));
+  return createReleaser({ pipeline: id, processors, exporters, room, clock, logger, metrics });
 }
 
 function node<Instance>(

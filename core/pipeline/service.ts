@@ -18,6 +18,8 @@ export interface ServiceOptions {
 }
 
 export interface Service {
+  /** Resolves when no receiver will hand over anything more by itself; never while one goes on counting. */
+  ended(): Promise<void>;
   /** Stops and drains everything; once, however often it is called. Rejects with all that went wrong, at its end. */
   stop(): Promise<void>;
 }
@@ -58,6 +60,9 @@ export async function startService(config: ResolvedConfig, options: ServiceOptio
     logger.info('Shutdown complete.');
   };
   return {
+    async ended() {
+      await Promise.all(graph.receivers.map(({ instance }) => instance.ended?.() ?? new Promise(() => undefined)));
+    },
     stop() {
       stopping ??= stop();
       return stopping;
@@ -76,19 +81,23 @@ async function openEndpoint(
   return openMetricsEndpoint({ host, port, registry, logger });
 }
 
-async function startGraph({ exporters, processors, receivers }: Graph): Promise<void> {
-  const nodes: readonly Node<Stoppable>[] = [...exporters, ...processors.toReversed(), ...receivers];
-  for (const node of nodes) {
-    try {
-      await node.instance.start?.();
-    } catch (error) {
-      throw inContext(error, 'cannot start pipelines: failed to start', node);
+async function startGraph({ exporters, processors, releasers, receivers }: Graph): Promise<void> {
+  const each = async (nodes: readonly Node<Stoppable>[]) => {
+    for (const node of nodes) {
+      try {
+        await node.instance.start?.();
+      } catch (error) {
+        throw inContext(error, 'cannot start pipelines: failed to start', node);
+      }
     }
-  }
+  };
+  await each([...exporters, ...processors.toReversed()]);
+  for (const releaser of releasers) releaser.start();
+  await each(receivers);
 }
 
 /** Stops all, also what has not started; one failure does not keep the others from stopping. */
-async function stopGraph({ receivers, processors, exporters }: Graph): Promise<Error[]> {
+async function stopGraph({ receivers, releasers, processors, exporters }: Graph): Promise<Error[]> {
   const failures: Error[] = [];
   const each = async <Instance>(
     nodes: readonly Node<Instance>[],
@@ -102,7 +111,9 @@ async function stopGraph({ receivers, processors, exporters }: Graph): Promise<E
       }
     }
   };
-  await each<Stoppable>([...receivers, ...processors, ...exporters], (instance) => instance.stop?.());
+  await each<Stoppable>(receivers, (instance) => instance.stop?.());
+  for (const releaser of releasers) await releaser.stop();
+  await each<Stoppable>([...processors, ...exporters], (instance) => instance.stop?.());
   await each(receivers, (receiver) => receiver.finish?.());
   return failures;
 }

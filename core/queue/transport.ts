@@ -5,6 +5,8 @@ import type { MetricTable } from '../table/metric-table.ts';
 export interface Payload {
   readonly body: Uint8Array;
   readonly points: number;
+  /** Which of its places the transport sends it to, where it has several, such as files. */
+  readonly to?: string;
 }
 
 /**

@@ -6,9 +6,10 @@
  * long: it is one list, and grows by an entry with each attribute.
  */
 
-import type { AttributeColumn } from './dictionary.ts';
+import type { AttributeColumn, AttributeValue } from './dictionary.ts';
 import type { FlowTable, NamingPreset } from './flow-table.ts';
 import type { MetricFamily } from './metrics.ts';
+import { protocolNames } from './protocols.ts';
 
 /** What makes an attribute part of a default selection: a fact about the pipeline. */
 export type Condition = 'always' | 'kubernetes' | 'cidrs' | 'deduper_none' | 'carriers';
@@ -28,6 +29,18 @@ export interface Attribute {
   readonly shown: Readonly<Partial<Record<MetricFamily, Condition>>>;
   /** Null where the convention has no such attribute: then it does not leave under that preset. */
   readonly names: Readonly<Record<NamingPreset, string | null>>;
+  /** How a preset writes its values, where not as they are. */
+  readonly values: Readonly<Partial<Record<NamingPreset, Writing>>>;
+  /** Under a preset it leaves only where another attribute has this value, where anything fills that one. */
+  readonly only: Readonly<
+    Partial<Record<NamingPreset, { readonly attribute: string; readonly value: AttributeValue }>>
+  >;
+}
+
+/** Each way undoes the other: different values stay different. */
+export interface Writing {
+  write(value: AttributeValue): AttributeValue;
+  read(value: AttributeValue): AttributeValue;
 }
 
 interface Entry {
@@ -42,16 +55,18 @@ interface Entry {
   readonly beyla?: null;
   readonly obi?: string | null;
   readonly otel?: string | null;
+  readonly values?: Attribute['values'];
+  readonly only?: Attribute['only'];
 }
 
 function attribute({ beyla, obi, otel, ...entry }: Entry): Attribute {
   const orName = (name: string | null | undefined) => (name === undefined ? entry.name : name);
   const names = { beyla: orName(beyla), obi: orName(obi), otel: orName(otel) };
-  return { type: 'string', level: 'flow', shown: {}, ...entry, names };
+  return { type: 'string', level: 'flow', shown: {}, values: {}, only: {}, ...entry, names };
 }
 
 /** An attribute of each end: `{end}` stands for src and dst (source and destination in the draft convention). */
-function pair(entry: Entry & { readonly otel: string | null }): readonly [Attribute, Attribute] {
+export function pair(entry: Entry & { readonly otel: string | null }): readonly [Attribute, Attribute] {
   const ofEnd = (end: string, draftEnd: string, word: string) =>
     attribute({
       level: 'endpoint',
@@ -59,13 +74,24 @@ function pair(entry: Entry & { readonly otel: string | null }): readonly [Attrib
       name: entry.name.replace('{end}', end),
       ...(entry.olderNameOf === undefined ? {} : { olderNameOf: entry.olderNameOf.replace('{end}', end) }),
       otel: entry.otel?.replace('{end}', draftEnd) ?? null,
+      ...(entry.only?.otel === undefined
+        ? {}
+        : { only: { otel: { ...entry.only.otel, attribute: entry.only.otel.attribute.replace('{end}', end) } } }),
       description: entry.description.replace('{end}', word),
     });
   return [ofEnd('src', 'source', 'source'), ofEnd('dst', 'destination', 'destination')];
 }
 
+const protocolOfLowerCase = new Map(protocolNames.map((name) => [name.toLowerCase(), name]));
+
+/** The semantic conventions write transports in lower case. */
+const lowerCaseProtocol: Writing = {
+  write: (value) => String(value).toLowerCase(),
+  read: (value) => protocolOfLowerCase.get(String(value)) ?? value,
+};
+
 /** In the order in which they leave. */
-export const attributes: readonly Attribute[] = [
+const catalogue: Attribute[] = [
   ...pair({
     name: '{end}.address',
     otel: '{end}.address',
@@ -101,8 +127,9 @@ export const attributes: readonly Attribute[] = [
   attribute({
     name: 'transport',
     otel: 'network.transport',
+    values: { otel: lowerCaseProtocol },
     cardinality: 'fine',
-    description: 'Transport protocol, such as TCP; a number where it has no name.',
+    description: 'Transport protocol, such as TCP (tcp under otel); a number where it has no name.',
   }),
   attribute({ name: 'network.type', cardinality: 'fine', description: 'ipv4 or ipv6.' }),
   attribute({
@@ -183,8 +210,10 @@ export const attributes: readonly Attribute[] = [
   ...pair({
     name: 'k8s.{end}.name',
     otel: '{end}.k8s.pod.name',
+    // The draft has a name for pods alone; Services and nodes have attributes of their own.
+    only: { otel: { attribute: 'k8s.{end}.type', value: 'Pod' } },
     cardinality: 'careful',
-    description: 'Kubernetes object of the {end}.',
+    description: 'Kubernetes object of the {end}; under otel, pods alone.',
   }),
   ...pair({
     name: 'k8s.{end}.type',
@@ -294,21 +323,57 @@ export const attributes: readonly Attribute[] = [
   }),
 ];
 
-const byName = new Map(attributes.map((attribute) => [attribute.name, attribute]));
-const olderNames = new Map(attributes.map(({ name, olderNameOf }) => [name, olderNameOf]));
+/** All of them; those that a configuration brings come last. */
+export const attributes: readonly Attribute[] = catalogue;
 
 const presets = ['beyla', 'obi', 'otel'] as const;
+const byName = new Map<string, Attribute>();
 const bySpelling = new Map<string, Attribute>();
-for (const preset of presets) {
-  for (const attribute of attributes) {
-    const spelling = attribute.names[preset]?.replaceAll('.', '_');
-    if (spelling !== undefined && !bySpelling.has(spelling)) bySpelling.set(spelling, attribute);
+
+function index(added: readonly Attribute[]): void {
+  for (const attribute of added) byName.set(attribute.name, attribute);
+  for (const preset of presets) {
+    for (const attribute of added) {
+      const spelling = attribute.names[preset]?.replaceAll('.', '_');
+      if (spelling !== undefined && !bySpelling.has(spelling)) bySpelling.set(spelling, attribute);
+    }
   }
 }
+index(catalogue);
+
+/**
+ * Attributes that a configuration or the data brings, such as labels: from now on they can be selected like others. What
+ * has a name already stays as it is.
+ */
+export function addAttributes(more: readonly Attribute[]): void {
+  const added = more.filter(({ name }) => !byName.has(name));
+  catalogue.push(...added);
+  index(added);
+}
+
+const ownNames: ReadonlySet<string> = new Set(catalogue.map(({ name }) => name));
+
+/** True for the names that this build has, whatever was added. */
+export const isOwnAttribute = (name: string): boolean => ownNames.has(name);
+
+/** The attribute of that very name inside. */
+export const attributeOf = (name: string): Attribute | undefined => byName.get(name);
 
 /** The attribute of that name in any preset's spelling, with dots or underscores; where two have it, the first preset's. */
 export function attributeNamed(name: string): Attribute | undefined {
   return bySpelling.get(name.replaceAll('.', '_'));
+}
+
+/** By the name under which a preset sends values that it writes in its own way. */
+const readings = new Map(
+  presets.flatMap((preset) =>
+    attributes.flatMap(({ names, values }) => [[names[preset], values[preset]?.read] as const]),
+  ),
+);
+
+/** Gives back a value as it is under the catalogue's name, from how the preset that has this name sends it. */
+export function readingOf(name: string): (value: AttributeValue) => AttributeValue {
+  return readings.get(name) ?? ((value) => value);
 }
 
 /** The names under which an attribute may leave; of one outside the catalogue its own. */
@@ -319,7 +384,7 @@ export function namesOf(name: string): readonly string[] {
 
 /** The column that has an attribute's values; undefined when nothing fills it. */
 export function columnOf(table: FlowTable, attribute: string): AttributeColumn | undefined {
-  return table.columns.get(olderNames.get(attribute) ?? attribute);
+  return table.columns.get(byName.get(attribute)?.olderNameOf ?? attribute);
 }
 
 /** What a table says about its pipeline. */

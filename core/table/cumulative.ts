@@ -1,13 +1,17 @@
 /** Running sums of delta points, of every metric and sender: who has a place, and who has been away for too long. */
 
 import type { MetricTable } from './metric-table.ts';
+import type { Places } from './places.ts';
 import type { Resource } from './resource.ts';
-import { millisecondsOf, type Places, StreamSet } from './stream-set.ts';
+import { millisecondsOf, StreamSet } from './stream-set.ts';
 
 export interface AccumulatorLimits {
-  /** A series without a point for longer than this is forgotten; it starts anew when it comes back. */
+  /**
+   * A series without a point for longer than this is forgotten, unless what it is about is known to exist (series-life.ts);
+   * it starts anew when it comes back.
+   */
   readonly maxStaleMs: number;
-  /** Over all metrics. What comes when no place is left is summed in one overflow series a metric. */
+  /** Over all metrics. What finds no place is summed in one overflow series a metric; larger series displace smaller. */
   readonly maxStreams: number;
 }
 
@@ -19,7 +23,7 @@ export class Accumulator {
 
   constructor(limits: AccumulatorLimits) {
     this.#limits = limits;
-    this.#places = { limit: limits.maxStreams, taken: 0, refused: 0 };
+    this.#places = { limit: limits.maxStreams, taken: 0, refused: 0, displaced: 0, holders: new Set() };
   }
 
   /** Series that have a sum now; overflow series are not counted. */
@@ -30,6 +34,11 @@ export class Accumulator {
   /** Points so far that found no place and went to an overflow series. */
   get overflowed(): number {
     return this.#places.refused;
+  }
+
+  /** Series so far that lost their place, to a larger one of their metric or to one of a metric that had few. */
+  get displaced(): number {
+    return this.#places.displaced;
   }
 
   /**
@@ -53,13 +62,17 @@ export class Accumulator {
     if (set === undefined) {
       set = new StreamSet(table, this.#places);
       sets.push(set);
+      this.#places.holders.add(set);
     }
     return set;
   }
 
   #expire(): void {
     for (const [resource, sets] of this.#sets) {
-      for (const set of sets) set.expire(this.#nowMs, this.#limits.maxStaleMs);
+      for (const set of sets) {
+        set.expire(this.#nowMs, this.#limits.maxStaleMs);
+        if (set.empty) this.#places.holders.delete(set);
+      }
       const live = sets.filter((set) => !set.empty);
       if (live.length === 0) this.#sets.delete(resource);
       else this.#sets.set(resource, live);

@@ -13,6 +13,8 @@ export const ABSENT = 0xffffffff;
 export interface Dictionary {
   /** The value of a code; undefined for ABSENT and for codes never given out. */
   at(code: number): AttributeValue | undefined;
+  /** Whether what the value of a code names exists now; absent: nobody knows. */
+  exists?(code: number): boolean;
 }
 
 /** Numbers that are their own code, such as ports. */

@@ -81,3 +81,21 @@ test('finds an endpoint by its address, also one that came after the first quest
   dimension.append(ipv4(2));
   t.is(dimension.endpointOf('10.0.0.2'), 1);
 });
+
+test('a value exists as long as an endpoint has it, where endpoints lose it when it is gone', (t) => {
+  const dimension = new EndpointDimension();
+  dimension.append(new Uint8Array(3 * 16));
+  const owners: (string | undefined)[] = ['web', 'web', 'db'];
+  const derive = () => dimension.derive('owner', (endpoint) => owners[endpoint], { untilGone: true }).dictionary;
+  const exists = (code: number) => derive().exists?.(code);
+  t.deepEqual([exists(0), exists(1), exists(2)], [true, true, false]);
+  owners[0] = undefined;
+  dimension.markDirty(0);
+  t.true(exists(0), 'the other one still has it');
+  owners[1] = 'api';
+  dimension.markDirty(1);
+  t.deepEqual([exists(0), exists(1), exists(2)], [false, true, true]);
+  dimension.retire();
+  t.false(exists(1), 'nobody would learn that it is gone');
+  t.is(dimension.derive('zone', () => 'a').dictionary.exists, undefined, 'of other columns nobody knows');
+});

@@ -41,6 +41,7 @@ export class EndpointDimension {
   #bytes = new Uint8Array(INITIAL_ENDPOINTS * ADDRESS_BYTES);
   #size = 0;
   #firstSize = 0;
+  #retired = false;
 
   constructor(epoch = 0) {
     this.epoch = epoch;
@@ -94,16 +95,51 @@ export class EndpointDimension {
    * The column under that key, computed for endpoints that are new or marked dirty since the last call. The codes of a
    * column given out before do not change: a table that holds it keeps the values of its own time. The key is a name for
    * what is the same everywhere, and an object of its own for what depends on somebody's configuration.
+   *
+   * `untilGone`: an endpoint loses its value when what that names is gone. So as long as one endpoint has a value, it
+   * exists, and series may be kept for it (`Dictionary.exists`); until the dimension is replaced.
    */
-  derive(key: string | object, value: Derivation): EndpointColumn {
+  derive(key: string | object, value: Derivation, { untilGone = false } = {}): EndpointColumn {
     let column = this.#derived.get(key);
     if (column === undefined) {
       column = { values: new ValueList(), dirty: new Set(), codes: new Uint32Array(INITIAL_ENDPOINTS), size: 0 };
       this.#derived.set(key, column);
+      if (untilGone) column.values.exists = this.#existence(column);
     }
     this.#refresh(column, value);
     this.#extend(column, value);
     return { codes: column.codes.subarray(0, column.size), dictionary: column.values };
+  }
+
+  /**
+   * The column under that key as it was last derived, but for these endpoints, whose values are computed for this caller
+   * alone: what was true of them at another time. Codes are of the same dictionary.
+   */
+  derivedApart(key: string | object, endpoints: Iterable<number>, value: Derivation): EndpointColumn {
+    const column = this.#derived.get(key);
+    if (column === undefined) throw new Error('no column was derived under this key');
+    const codes = column.codes.slice(0, column.size);
+    for (const endpoint of endpoints) codes[endpoint] = column.values.code(value(endpoint));
+    return { codes, dictionary: column.values };
+  }
+
+  /** Another dimension has taken its place: nobody learns any more which of its endpoints are gone. */
+  retire(): void {
+    this.#retired = true;
+  }
+
+  /** Whether an endpoint has the value of a code: looked up in a list that is made anew when the column has changed. */
+  #existence(column: Derived): (code: number) => boolean {
+    let present = new Set<number>();
+    let of: { readonly codes: Uint32Array; readonly size: number } | undefined;
+    return (code) => {
+      if (this.#retired) return false;
+      if (of?.codes !== column.codes || of.size !== column.size) {
+        present = new Set(column.codes.subarray(0, column.size));
+        of = { codes: column.codes, size: column.size };
+      }
+      return present.has(code);
+    };
   }
 
   /** What is known about the endpoint has changed: every column is derived again for it. */

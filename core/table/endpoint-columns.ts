@@ -36,10 +36,18 @@ export function withEndpointAttribute(
 /** What the table says about an endpoint: undefined where it has no such attribute, or not by endpoint. */
 export function endpointValues(table: FlowTable, attribute: EndpointAttribute): Derivation {
   const column = table.columns.get(attribute.replace('{end}', 'src'));
-  if (column === undefined || column.rows !== table.ends.src) return () => undefined;
+  if (column === undefined) return () => undefined;
   const { through, dictionary } = column;
+  // Rows that were selected have codes of their own: what is by endpoint is told by what the codes stand for.
+  if (through === undefined && dictionary !== table.ends.endpoints.addresses) return () => undefined;
   return (endpoint): AttributeValue | undefined =>
     dictionary.at(through === undefined ? endpoint : (through[endpoint] ?? ABSENT));
+}
+
+/** The endpoint of a row that an attribute describes; undefined for one that describes the flow. */
+export function endpointOfAttribute({ ends }: FlowTable, row: number, attribute: string): number | undefined {
+  const [, end] = /(?:^|\.)(src|dst)\./.exec(attribute) ?? [];
+  return end === undefined ? undefined : ends[end as 'src' | 'dst'][row];
 }
 
 /** The dimensions in use, for whoever learns something about an address while no table is at hand. */
@@ -50,6 +58,8 @@ export interface LiveDimensions {
   find(address: string): readonly (readonly [EndpointDimension, endpoint: number])[];
   /** The endpoint with this address is derived again with the next table, in every dimension that has it. */
   markDirty(address: string): void;
+  /** Those that somebody still uses. */
+  all(): readonly EndpointDimension[];
 }
 
 /** Holds dimensions weakly: one that no receiver and no table uses any more is forgotten. */
@@ -57,11 +67,11 @@ export function createLiveDimensions(): LiveDimensions {
   const known = new WeakSet<EndpointDimension>();
   let references: WeakRef<EndpointDimension>[] = [];
 
+  const all = () => references.flatMap((reference) => reference.deref() ?? []);
   const find: LiveDimensions['find'] = (address) =>
-    references.flatMap((reference) => {
-      const dimension = reference.deref();
-      const endpoint = dimension?.endpointOf(address);
-      return dimension === undefined || endpoint === undefined ? [] : [[dimension, endpoint] as const];
+    all().flatMap((dimension) => {
+      const endpoint = dimension.endpointOf(address);
+      return endpoint === undefined ? [] : [[dimension, endpoint] as const];
     });
 
   return {
@@ -71,6 +81,7 @@ export function createLiveDimensions(): LiveDimensions {
       references = references.filter((reference) => reference.deref() !== undefined);
       references.push(new WeakRef(dimension));
     },
+    all,
     find,
     markDirty(address) {
       for (const [dimension, endpoint] of find(address)) dimension.markDirty(endpoint);

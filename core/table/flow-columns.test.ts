@@ -1,7 +1,14 @@
 import test from 'ava';
 import { ABSENT } from './dictionary.ts';
 import { EndpointDimension } from './dimension.ts';
-import { createFlowTables, type FlowTableInput, flowAttributes, type RawFlows } from './flow-columns.ts';
+import {
+  createFlowTables,
+  DIALLED_ADDRESS,
+  DIALLED_PORT,
+  type FlowTableInput,
+  flowAttributes,
+  type RawFlows,
+} from './flow-columns.ts';
 import { allAttributes } from './metrics-of-flows.ts';
 import { valuesOf } from './testing.ts';
 import { tunnelKinds } from './tunnel-kinds.ts';
@@ -93,6 +100,8 @@ test('what packets show instead of a true end stands beside it, where they do', 
     natDst: Uint32Array.of(0, ABSENT),
     natSrcPort: Uint16Array.of(40000, 0),
     natDstPort: Uint16Array.of(80, 0),
+    natDialled: Uint32Array.of(0, ABSENT),
+    natDialledPort: Uint16Array.of(80, 0),
   };
   const table = createFlowTables()({ ...input, translations: { count: 2, of } });
   t.deepEqual(valuesOf(table, 'src.nat.address'), [undefined, undefined, '10.0.0.1']);
@@ -100,6 +109,8 @@ test('what packets show instead of a true end stands beside it, where they do', 
   t.deepEqual(valuesOf(table, 'src.nat.port'), [undefined, undefined, undefined]);
   t.deepEqual(valuesOf(table, 'dst.nat.port'), [undefined, 80, undefined]);
   t.deepEqual(valuesOf(table, 'dst.port'), [8080, 8080, undefined]);
+  t.deepEqual(valuesOf(table, DIALLED_ADDRESS), [undefined, '10.0.0.1', undefined]);
+  t.deepEqual(valuesOf(table, DIALLED_PORT), [undefined, 80, undefined]);
 });
 
 test('the initiator tells the direction and which port is whose', (t) => {

@@ -44,13 +44,16 @@ export interface RawFlows {
 
 /** At least `count` elements each. */
 export interface RawTranslations {
-  /** Rows whose packets show other ends than the true ones. */
+  /** Rows whose packets show other ends than the true ones, or whose client dialled another. */
   readonly natRow: Uint32Array;
   /** Codes of the dimension: what the packets show; ABSENT where that is the true end. */
   readonly natSrc: Uint32Array;
   readonly natDst: Uint32Array;
   readonly natSrcPort: Uint16Array;
   readonly natDstPort: Uint16Array;
+  /** Code of the dimension: what the client turned to, in answers as well; ABSENT where that is the end that answers. */
+  readonly natDialled: Uint32Array;
+  readonly natDialledPort: Uint16Array;
 }
 
 export interface FlowTableInput
@@ -94,6 +97,14 @@ export const flowAttributes = [
   'tunnel',
   'sampling.ratio',
 ] as const;
+
+/**
+ * Columns beside the attributes, for processors: the address and port that the client of a connection turned to, where
+ * connection tracking knows that another end answers. Unlike `dst.nat.address` it is there for answers, too, and where
+ * the packets are counted after they were translated.
+ */
+export const DIALLED_ADDRESS = 'dialled.address';
+export const DIALLED_PORT = 'dialled.port';
 
 const roles = listDictionary(['unknown', 'request', 'response']);
 const trueOrAbsent = listDictionary([undefined, true]);
@@ -183,7 +194,7 @@ function wireColumns(
   { flows, rows, translations }: Pick<FlowTableInput, 'flows' | 'rows' | 'translations'>,
   addresses: Dictionary,
 ): readonly AttributeColumn[] {
-  const scatter = (end: 'natSrc' | 'natDst', port?: 'natSrcPort' | 'natDstPort') => {
+  const scatter = (end: 'natSrc' | 'natDst' | 'natDialled', port?: `${typeof end}Port`) => {
     const codes = new Uint32Array(rows).fill(ABSENT);
     if (translations === undefined) return codes;
     const { count, of } = translations;
@@ -199,6 +210,8 @@ function wireColumns(
     lazyColumn({ attribute: 'dst.nat.address', dictionary: addresses }, () => scatter('natDst')),
     lazyColumn({ attribute: 'src.nat.port', dictionary: numbers }, () => scatter('natSrc', 'natSrcPort')),
     lazyColumn({ attribute: 'dst.nat.port', dictionary: numbers }, () => scatter('natDst', 'natDstPort')),
+    lazyColumn({ attribute: DIALLED_ADDRESS, dictionary: addresses }, () => scatter('natDialled')),
+    lazyColumn({ attribute: DIALLED_PORT, dictionary: numbers }, () => scatter('natDialled', 'natDialledPort')),
   ];
 }
 

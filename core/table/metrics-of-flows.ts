@@ -3,12 +3,12 @@
  * exact: what the rows hold is what the points hold.
  */
 
-import { attributes, columnOf } from './attributes.ts';
-import type { AttributeColumn } from './dictionary.ts';
+import { attributes } from './attributes.ts';
 import type { FlowTable, NamingPreset } from './flow-table.ts';
 import { groupBy } from './group-by.ts';
 import type { MetricTable } from './metric-table.ts';
 import type { FlowMetric } from './metrics.ts';
+import { type NamedColumn, namedColumns } from './preset-columns.ts';
 import type { Resource } from './resource.ts';
 import { rowsWhere, selectRows } from './select-rows.ts';
 import { SeriesIndex } from './series-index.ts';
@@ -26,24 +26,6 @@ export interface MetricSelection {
 /** The attributes of the catalogue that the rows have, each under one name, in its order. */
 export function allAttributes(table: FlowTable): readonly string[] {
   return attributes.filter(({ name }) => table.columns.has(name)).map(({ name }) => name);
-}
-
-/** A column under the name by which it leaves. */
-interface NamedColumn {
-  readonly name: string;
-  readonly column: AttributeColumn;
-}
-
-const catalogue = new Map(attributes.map((attribute) => [attribute.name, attribute]));
-
-function namedColumns(table: FlowTable, selected: readonly string[], preset: NamingPreset): readonly NamedColumn[] {
-  const named: NamedColumn[] = [];
-  for (const attribute of selected) {
-    const name = catalogue.get(attribute)?.names[preset];
-    const column = columnOf(table, attribute);
-    if (name && column) named.push({ name, column });
-  }
-  return named;
 }
 
 /**

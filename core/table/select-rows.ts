@@ -39,6 +39,13 @@ export function selectRows(table: FlowTable, places: Uint32Array): FlowTable {
   };
 }
 
+/** The same with every column computed, so that it outlives the arrays of the table. */
+export function keepRows(table: FlowTable, places: Uint32Array): FlowTable {
+  const kept = selectRows(table, places);
+  for (const column of kept.columns.values()) void column.rows;
+  return kept;
+}
+
 /** Places in the receiver's table of some rows of this one. */
 export function placesOf({ places: own }: FlowTable, places: Uint32Array): Uint32Array {
   return own === undefined ? places : places.map((place) => own[place]!);

@@ -29,13 +29,16 @@ export interface SeriesEstimate {
 
 type Part = 'src' | 'dst' | 'rest';
 
+type PartOfName = ReadonlyMap<string, Part>;
+
 /** Which end an attribute describes, by every name under which it leaves. */
-const partOfName = new Map<string, Part>(
-  attributes.flatMap(({ name, level, names }) => {
-    const end = level === 'endpoint' ? /(?:^|\.)(src|dst)\./.exec(name)?.[1] : undefined;
-    return Object.values(names).map((leaving) => [leaving ?? name, (end ?? 'rest') as Part] as const);
-  }),
-);
+const partsByName = () =>
+  new Map<string, Part>(
+    attributes.flatMap(({ name, level, names }) => {
+      const end = level === 'endpoint' ? /(?:^|\.)(src|dst)\./.exec(name)?.[1] : undefined;
+      return Object.values(names).map((leaving) => [leaving ?? name, (end ?? 'rest') as Part] as const);
+    }),
+  );
 
 interface Metric {
   readonly seen: Map<SeriesIndex, Uint8Array>;
@@ -46,6 +49,7 @@ interface Metric {
 
 export function createSeriesEstimate(): SeriesEstimate {
   const metrics = new Map<string, Metric>();
+  const partOfName = partsByName();
 
   function metricOf(name: string): Metric {
     let metric = metrics.get(name);
@@ -63,7 +67,7 @@ export function createSeriesEstimate(): SeriesEstimate {
 
   return {
     add(tables) {
-      for (const { metric, series, ids } of tables) addSeries(metricOf(metric.name), series, ids);
+      for (const { metric, series, ids } of tables) addSeries(metricOf(metric.name), series, ids, partOfName);
     },
     metrics: () =>
       [...metrics].map(([metric, { series, parts, values }]) => ({
@@ -75,7 +79,7 @@ export function createSeriesEstimate(): SeriesEstimate {
   };
 }
 
-function addSeries(metric: Metric, index: SeriesIndex, ids: Uint32Array): void {
+function addSeries(metric: Metric, index: SeriesIndex, ids: Uint32Array, partOfName: PartOfName): void {
   let seen = metric.seen.get(index);
   if (seen === undefined || seen.length < index.size) {
     const larger = new Uint8Array(index.size * 2);
@@ -86,11 +90,11 @@ function addSeries(metric: Metric, index: SeriesIndex, ids: Uint32Array): void {
   for (const id of ids) {
     if (seen[id] === 1) continue;
     seen[id] = 1;
-    addOne(metric, index, id);
+    addOne(metric, index, id, partOfName);
   }
 }
 
-function addOne({ series, parts, values }: Metric, { columns }: SeriesIndex, id: number): void {
+function addOne({ series, parts, values }: Metric, { columns }: SeriesIndex, id: number, partOfName: PartOfName): void {
   const texts: Record<Part, (readonly [string, AttributeValue])[]> = { src: [], dst: [], rest: [] };
   for (const { name, dictionary, codes } of columns) {
     const value = dictionary.at(codes[id]!);

@@ -30,8 +30,10 @@ export interface TestTableOptions {
   readonly attributes?: readonly string[];
 }
 
-/** One a test: its dictionaries stay over the windows, as a receiver's do. */
-export function createTestTables(): (rows: readonly TestRow[], options?: TestTableOptions) => FlowTable {
+/** One a test: its dictionaries stay over the windows, as a receiver's do. `exists` by attribute: see Dictionary. */
+export function createTestTables(
+  exists: Readonly<Record<string, (value: AttributeValue) => boolean>> = {},
+): (rows: readonly TestRow[], options?: TestTableOptions) => FlowTable {
   const dictionaries = new Map<string, ValueList>();
   const endpoints = new EndpointDimension();
   const endpointOf = new Map<AttributeValue | undefined, number>();
@@ -50,6 +52,8 @@ export function createTestTables(): (rows: readonly TestRow[], options?: TestTab
     let dictionary = dictionaries.get(attribute);
     if (dictionary === undefined) {
       dictionary = new ValueList();
+      const [values, known] = [dictionary, exists[attribute]];
+      if (known !== undefined) values.exists = (code) => known(values.at(code)!);
       dictionaries.set(attribute, dictionary);
     }
     return dictionary;
@@ -81,17 +85,31 @@ export function createTestTables(): (rows: readonly TestRow[], options?: TestTab
   };
 }
 
-/** A TCP flow between two addresses. */
+/** A flow between two addresses: by default a TCP request from port 40000 to port 443. */
 export interface TestFlow {
   readonly src: string;
   readonly dst: string;
   /** Default 1 of each. */
   readonly bytes?: number;
   readonly packets?: number;
+  readonly srcPort?: number;
+  readonly dstPort?: number;
+  /** IP protocol number. */
+  readonly protocol?: number;
+  /** Default 1: the source. 2: the destination, so this is an answer; 0: not known. */
+  readonly initiator?: 0 | 1 | 2;
+  /** What the packets show in place of the true ends: address, perhaps with a port behind a blank. */
+  readonly shown?: { readonly src?: string; readonly dst?: string };
+  /** What the client turned to in place of the end that answers; absent: as the packets show it. */
+  readonly dialled?: string;
 }
 
+const FIRST_WINDOW: TimeWindow = { startNs: 0n, endNs: 5n * SECOND_NS };
+
 /** One a test: tables as a receiver makes them, of one dimension that grows with their addresses. */
-export function createTestFlows(endpoints = new EndpointDimension()): (flows: readonly TestFlow[]) => FlowTable {
+export function createTestFlows(
+  endpoints = new EndpointDimension(),
+): (flows: readonly TestFlow[], window?: TimeWindow) => FlowTable {
   const toFlowTable = createFlowTables();
   const endpointOf = (address: string) => {
     const bytes = parseAddress(address);
@@ -100,10 +118,20 @@ export function createTestFlows(endpoints = new EndpointDimension()): (flows: re
     if (known === undefined) endpoints.append(bytes);
     return known ?? endpoints.size - 1;
   };
-  return (flows) =>
-    toFlowTable({
+  const shownAs = (text: string | undefined, port: number) => {
+    const [address, shownPort = port] = text?.split(' ') ?? [];
+    return { endpoint: address === undefined ? ABSENT : endpointOf(address), port: Number(shownPort) };
+  };
+  return (flows, window = FIRST_WINDOW) => {
+    const translated = flows.flatMap(({ shown, srcPort = 40_000, dstPort = 443, initiator, dialled }, row) => {
+      if (shown === undefined && dialled === undefined) return [];
+      const [wanted, port] = initiator === 2 ? [shown?.src, srcPort] : [shown?.dst, dstPort];
+      const ends = { src: shownAs(shown?.src, srcPort), dst: shownAs(shown?.dst, dstPort) };
+      return [{ row, ...ends, dialled: shownAs(dialled ?? wanted, port) }];
+    });
+    return toFlowTable({
       rows: flows.length,
-      window: { startNs: 0n, endNs: 5n * SECOND_NS },
+      window,
       resource: testResource,
       scope: testScope,
       metricNames: ['beyla'],
@@ -113,19 +141,32 @@ export function createTestFlows(endpoints = new EndpointDimension()): (flows: re
       flows: {
         src: Uint32Array.from(flows, ({ src }) => endpointOf(src)),
         dst: Uint32Array.from(flows, ({ dst }) => endpointOf(dst)),
-        srcPort: new Uint16Array(flows.length).fill(40_000),
-        dstPort: new Uint16Array(flows.length).fill(443),
-        transport: new Uint8Array(flows.length).fill(6),
+        srcPort: Uint16Array.from(flows, ({ srcPort = 40_000 }) => srcPort),
+        dstPort: Uint16Array.from(flows, ({ dstPort = 443 }) => dstPort),
+        transport: Uint8Array.from(flows, ({ protocol = 6 }) => protocol),
         direction: new Uint8Array(flows.length),
         iface: new Uint16Array(flows.length),
-        initiator: new Uint8Array(flows.length).fill(1),
+        initiator: Uint8Array.from(flows, ({ initiator = 1 }) => initiator),
         guessed: new Uint8Array(flows.length),
         tunnel: new Uint8Array(flows.length),
         bytes: Float64Array.from(flows, ({ bytes = 1 }) => bytes),
         packets: Float64Array.from(flows, ({ packets = 1 }) => packets),
       },
+      translations: {
+        count: translated.length,
+        of: {
+          natRow: Uint32Array.from(translated, ({ row }) => row),
+          natSrc: Uint32Array.from(translated, ({ src }) => src.endpoint),
+          natDst: Uint32Array.from(translated, ({ dst }) => dst.endpoint),
+          natSrcPort: Uint16Array.from(translated, ({ src }) => src.port),
+          natDstPort: Uint16Array.from(translated, ({ dst }) => dst.port),
+          natDialled: Uint32Array.from(translated, ({ dialled }) => dialled.endpoint),
+          natDialledPort: Uint16Array.from(translated, ({ dialled }) => dialled.port),
+        },
+      },
       endpoints,
     });
+  };
 }
 
 /** One value a row; undefined where the table does not have the attribute, or the row. */

@@ -6,6 +6,8 @@ export class ValueList implements Dictionary {
   readonly #values: AttributeValue[] = [];
   readonly #codes = new Map<AttributeValue, number>();
 
+  exists?: (code: number) => boolean;
+
   at(code: number): AttributeValue | undefined {
     return this.#values[code];
   }

@@ -7,6 +7,7 @@ import { ABSENT, lazyColumn, listDictionary } from './dictionary.ts';
 import type { EndpointDimension } from './dimension.ts';
 import { withColumns, withEndpointAttribute } from './endpoint-columns.ts';
 import type { FlowTable } from './flow-table.ts';
+import { valueAt } from './row-verdicts.ts';
 
 export interface Place {
   readonly zone?: string;
@@ -89,4 +90,22 @@ function interZoneOf({ rows, ends: { src, dst } }: FlowTable, facts: Facts, coun
     else codes[row] = known === 1 && countUnknown ? BETWEEN : NOT_KNOWN;
   }
   return codes;
+}
+
+/**
+ * A table whose zones came with its rows: whether a flow is one between zones is not among what is sent under every
+ * preset, so it is told by the zones and by `scope`, which knows of regions.
+ */
+export function withInterZone(table: FlowTable): FlowTable {
+  const [from, to, scope] = ['src.zone', 'dst.zone', 'scope'].map((name) => table.columns.get(name));
+  if (from === undefined || to === undefined || table.columns.has('network.flow.inter_zone')) return table;
+  const attribute = { attribute: 'network.flow.inter_zone', dictionary: interZoneValues };
+  const column = lazyColumn(attribute, () =>
+    Uint8Array.from({ length: table.rows }, (_, row) => {
+      const zones = [valueAt(from, row), valueAt(to, row)];
+      if (zones.includes(undefined)) return NOT_KNOWN;
+      return zones[0] === zones[1] && valueAt(scope, row) !== 'cross_region' ? WITHIN : BETWEEN;
+    }),
+  );
+  return withColumns(table, [column]);
 }

@@ -1,9 +1,8 @@
 /** Serves the self-metrics over HTTP, by default at http://localhost:8888/metrics. */
 
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { WeirError } from '../errors.ts';
+import { listen } from '../network/listen.ts';
 import type { Logger } from './log.ts';
 import { type PrometheusRegistry, prometheusContentType } from './registry.ts';
 
@@ -27,39 +26,25 @@ export async function openMetricsEndpoint(options: MetricsEndpointOptions): Prom
   const server = createServer((request, response) => answer(request, response, registry));
   // A scraper that keeps its connection open must not keep a stopped agent alive.
   server.unref();
-  await listen(server, host, port);
+  const listening = await listen(server, {
+    host,
+    port,
+    what: 'self-metrics',
+    path: configPath,
+    otherwise: {
+      busy: `set ${configPath}::level to none`,
+      refused: `set ${configPath}::level to none, or give an address of this host`,
+    },
+  });
   server.on('error', (error) => logger.warn('self-metrics endpoint failed to accept a connection', { error }));
   return {
-    port: (server.address() as AddressInfo).port,
+    port: listening,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const fail = (cause: NodeJS.ErrnoException) => reject(listenError(cause, host, port));
-    server.once('error', fail);
-    server.listen(port, host, () => {
-      server.off('error', fail);
-      resolve();
-    });
-  });
-}
-
-function listenError(cause: NodeJS.ErrnoException, host: string, port: number): WeirError {
-  const busy = cause.code === 'EADDRINUSE';
-  const reason = busy ? 'the address is already in use' : cause.message;
-  return new WeirError('component/start', `cannot serve self-metrics at ${host}:${port}: ${reason}`, {
-    path: configPath,
-    fix: busy
-      ? `stop the program that listens there, or set ${configPath}::level to none`
-      : `set ${configPath}::level to none, or give an address of this host`,
-    cause,
-  });
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, registry: PrometheusRegistry): void {

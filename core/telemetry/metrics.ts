@@ -2,12 +2,17 @@
 
 export type Labels = Readonly<Record<string, string>>;
 
-export interface Counter {
+interface Instrument {
+  /** The series with these labels is no more; where it comes again it begins anew. */
+  remove(labels?: Labels): void;
+}
+
+export interface Counter extends Instrument {
   /** Adds a value that is not negative. */
   add(value: number, labels?: Labels): void;
 }
 
-export interface Gauge {
+export interface Gauge extends Instrument {
   set(value: number, labels?: Labels): void;
 }
 

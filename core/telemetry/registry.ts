@@ -59,6 +59,7 @@ function createFamily(kind: Kind, options: MetricOptions): Family {
         values.set(key, (values.get(key) ?? 0) + value);
       },
       set: (value, labels) => void values.set(labelText(labels), value),
+      remove: (labels) => void values.delete(labelText(labels)),
     },
   };
 }

@@ -1,6 +1,7 @@
 /**
  * Asks the metadata service of a cloud for the zone and region of this machine, in the words that the cloud's Kubernetes
- * nodes carry as labels. AWS: instance metadata version 2. Google Cloud: `instance/zone`. Azure: `instance/compute`.
+ * nodes carry as labels, and for the name of its Kubernetes cluster. AWS: instance metadata version 2. Google Cloud:
+ * `instance/zone`, `instance/attributes/cluster-name`. Azure: `instance/compute`.
  */
 
 import type { Place } from '../table/zones.ts';
@@ -34,35 +35,77 @@ export async function placeFromMetadata(cloud: Cloud | 'auto', servers: Metadata
   throw new Error(reasons.join('; '));
 }
 
-async function aws(server: string): Promise<Place> {
+const clusterReaders: Readonly<Record<Cloud, (server: string) => Promise<string>>> = {
+  aws: clusterOfAws,
+  gcp: (server) => readGoogle(server, 'attributes/cluster-name'),
+  azure: clusterOfAzure,
+};
+
+/** The Kubernetes cluster of this machine. Rejects with the reason when the service does not know it. */
+export async function clusterFromMetadata(cloud: Cloud, servers: MetadataServers): Promise<string> {
+  const name = await clusterReaders[cloud](servers[cloud]);
+  if (!/^[\w.-]+$/.test(name)) throw new Error(`not a cluster: ${shortened(name)}`);
+  return name;
+}
+
+/** Only where tags are shown to the machine (InstanceMetadataTags), and the node is of a managed group. */
+async function clusterOfAws(server: string): Promise<string> {
+  const headers = await awsSession(server);
+  const tag = (key: string) => read(`${server}/latest/meta-data/tags/instance/${key}`, { headers });
+  return tag('eks:cluster-name').catch(() => tag('aws:eks:cluster-name'));
+}
+
+/** The nodes of a cluster are in a group of their own: MC_group_cluster_location. */
+async function clusterOfAzure(server: string): Promise<string> {
+  const { resourceGroupName } = await azureCompute(server);
+  const parts = typeof resourceGroupName === 'string' ? resourceGroupName.split('_') : [];
+  const cluster = parts.length >= 4 && /^mc$/i.test(parts[0]!) ? parts.at(-2) : undefined;
+  if (cluster === undefined) throw new Error(`${resourceGroupName} is not the group of a cluster's nodes`);
+  return cluster;
+}
+
+async function awsSession(server: string): Promise<Readonly<Record<string, string>>> {
   const token = await read(`${server}/latest/api/token`, {
     method: 'PUT',
     headers: { 'x-aws-ec2-metadata-token-ttl-seconds': AWS_TOKEN_SECONDS },
   });
-  const headers = { 'x-aws-ec2-metadata-token': token };
+  return { 'x-aws-ec2-metadata-token': token };
+}
+
+async function aws(server: string): Promise<Place> {
+  const headers = await awsSession(server);
   const [zone, region] = await Promise.all(
     ['availability-zone', 'region'].map((what) => read(`${server}/latest/meta-data/placement/${what}`, { headers })),
   );
   return placeOf(zone, region);
 }
 
-async function gcp(server: string): Promise<Place> {
-  const text = await read(
-    `${server}/computeMetadata/v1/instance/zone`,
+const readGoogle = (server: string, what: string) =>
+  read(
+    `${server}/computeMetadata/v1/instance/${what}`,
     { headers: { 'metadata-flavor': 'Google' } },
     // So that a server which answers everything is not taken for Google's.
     (response) => response.headers.get('metadata-flavor') === 'Google',
   );
+
+async function gcp(server: string): Promise<Place> {
+  const text = await readGoogle(server, 'zone');
   const zone = /^projects\/[^/]+\/zones\/([a-z0-9-]+)$/.exec(text)?.[1];
   if (zone === undefined) throw new Error(`not a zone: ${shortened(text)}`);
   return placeOf(zone, zone.replace(/-[^-]+$/, ''));
 }
 
-async function azure(server: string): Promise<Place> {
+async function azureCompute(server: string): Promise<Readonly<Record<string, unknown>>> {
   const url = `${server}/metadata/instance/compute?api-version=${AZURE_API_VERSION}&format=json`;
   const text = await read(url, { headers: { metadata: 'true' } });
-  const { location, zone } = JSON.parse(text) as { location?: unknown; zone?: unknown };
-  if (typeof location !== 'string') throw new Error(`no location: ${shortened(text)}`);
+  const compute: unknown = JSON.parse(text);
+  if (typeof compute !== 'object' || compute === null) throw new Error(`not a machine: ${shortened(text)}`);
+  return { ...compute };
+}
+
+async function azure(server: string): Promise<Place> {
+  const { location, zone } = await azureCompute(server);
+  if (typeof location !== 'string') throw new Error('it has no location');
   // A zone is a digit, and only together with the region the name that the labels of nodes have.
   return placeOf(typeof zone === 'string' && zone !== '' ? `${location}-${zone}` : '', location);
 }

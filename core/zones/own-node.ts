@@ -68,7 +68,8 @@ export function zoneOfOwnNode({ cloud, servers, clock, logger, addresses }: OwnN
       if (place === undefined) return undefined;
       return own.has(String(endpoints.addresses.at(endpoint))) ? place : undefined;
     },
-    async start(changed) {
+    explain: () => "the cloud's metadata, for an address of this node",
+    async start({ markDirty: changed }) {
       await askCloud();
       readAddresses(changed);
       refreshing = refresh(changed);

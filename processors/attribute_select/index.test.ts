@@ -67,37 +67,6 @@ test('each metric has its own selection', (t) => {
   t.deepEqual([...pointsOf(packets!).keys()], ['[["dst.address","b"]]']);
 });
 
-test('whatever the flows and the selection, the points sum to the bytes and packets of the rows', (t) => {
-  let state = 11;
-  const random = (limit: number) => {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    return (state >>> 8) % limit;
-  };
-  const names = ['src.address', 'dst.address', 'server.port', 'transport', 'direction', 'src.zone'];
-  const maybe = (limit: number) => (random(4) === 0 ? undefined : random(limit));
-  for (let round = 0; round < 40; round++) {
-    const include = [...names, 'src.*', '*', '*port'].filter(() => random(2) === 0);
-    const exclude = [...names, 'dst_*', '*.zone'].filter(() => random(4) === 0);
-    const section = { include: names.filter(() => random(2) === 0), exclude: names.filter(() => random(4) === 0) };
-    const { flows } = setUp({ select: { '*': { include, exclude }, beyla_network_flow_packets: section } });
-    const tables = createTestTables();
-    for (let window = 0; window < 3; window++) {
-      const rows = Array.from({ length: 1 + random(5000) }, (): TestRow => {
-        const attributes = Object.fromEntries(names.map((name) => [name, maybe(6)]));
-        return { ...attributes, bytes: random(2 ** 24) * 2 ** 20, packets: random(2 ** 20) };
-      });
-      const made = flows(tables(rows, { attributes: names, metricNames: ['beyla', 'obi', 'otel'] }));
-      t.is(made.length, 6);
-      for (const { metric, ids, values } of made) {
-        const measure = metric.unit === 'By' ? 'bytes' : 'packets';
-        const sum = (total: number, value: number) => total + value;
-        t.is(values.reduce(sum, 0), rows.map((each) => each[measure]).reduce(sum, 0));
-        t.is(new Set(ids).size, ids.length);
-      }
-    }
-  }
-});
-
 test('an attribute that does not exist is an error with a suggestion', (t) => {
   t.deepEqual(problemsOf({ select: { 'beyla.network.flow.bytes': { include: ['transport', 'src_adress'] } } }), [
     `select::beyla.network.flow.bytes::include::1: unknown attribute "src_adress" (did you mean 'src.address'?)`,
@@ -194,6 +163,40 @@ test('inter-zone bytes are made of the flows between two zones alone, by zone, a
       ['[]', 60],
     ],
   );
+});
+
+test('a section for inter-zone bytes under a preset that tells them by an attribute is a warning', (t) => {
+  const zones = { ...row, 'src.zone': 'a', 'dst.zone': 'b', 'network.flow.inter_zone': true };
+  const block = { select: { beyla_network_inter_zone_bytes: { include: ['src.zone'] } }, metric_names: 'otel' };
+  const { flows, warnings } = setUp(block);
+  t.deepEqual(
+    flows(createTestTables()([zones])).map(({ metric }) => metric.name),
+    ['network.flow.io', 'network.flow.packets'],
+  );
+  t.deepEqual(warnings, [
+    'select has a section for a metric that the chosen metric_names do not have beyla.network.inter.zone.bytes',
+  ]);
+});
+
+test('a section for the agent leaves out attributes of the resource, and is no selection of a metric', (t) => {
+  const attributes = { 'service.name': 'weir', 'host.id': 'f00d', 'host.name': 'web-1', team: 'net' };
+  const resourceOf = (select: Block) => {
+    const { flows, problems, warnings } = setUp({ select });
+    t.deepEqual([...problems, ...warnings], []);
+    const table = { ...createTestTables()([row]), resource: { attributes } };
+    const [first, again] = [flows(table)[0]!, flows(table)[0]!];
+    t.deepEqual([...pointsOf(first).keys()], ['[["direction","request"]]']);
+    t.is(first.resource, again.resource, 'one sender stays one');
+    return first.resource.attributes;
+  };
+  t.deepEqual(resourceOf({ beyla_network: { exclude: ['host_id', 'team'] } }), {
+    'service.name': 'weir',
+    'host.name': 'web-1',
+  });
+  t.deepEqual(resourceOf({ 'network.': { include: ['service.*', 'host.*'], exclude: ['*.id'] } }), {
+    'service.name': 'weir',
+    'host.name': 'web-1',
+  });
 });
 
 test('the old list is what bytes and packets keep, and stands for itself', (t) => {

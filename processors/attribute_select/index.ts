@@ -10,6 +10,7 @@ import type { FlowTable, NamingPreset } from '../../core/table/flow-table.ts';
 import { type Feature, metricsOf } from '../../core/table/metrics.ts';
 import { createMetricsOfFlows, type MetricSelection } from '../../core/table/metrics-of-flows.ts';
 import type { Logger } from '../../core/telemetry/log.ts';
+import { isResourceSection, resourceSelection } from './resource-section.ts';
 import {
   attributesNamed,
   globPattern,
@@ -33,8 +34,6 @@ interface Config {
 
 /** The metrics that there were when `allowed_attributes` was the way to select. */
 const metricsOfTheOldList = ['beyla.network.flow.bytes', 'beyla.network.flow.packets'];
-
-const names = attributes.map(({ name }) => name);
 
 export default defineProcessor<Config>({
   type: 'attribute_select',
@@ -97,10 +96,12 @@ function sectionProblems(key: string, section: Section, strict: boolean): readon
   if (globPattern(normalizedMetric(key)) === undefined) {
     return [{ path: ['select', key], message: `syntax error in pattern "${key}"`, fix: 'close the bracket' }];
   }
+  const isOfResource = isResourceSection(key);
   // A block pasted whole may select from metrics of other signals: their attributes are not ours to judge.
-  if (metricsNamed(key).length === 0) return [];
+  if (metricsNamed(key).length === 0 && !isOfResource) return [];
+  // Whoever runs the agent may give it attributes of any name.
   return (['include', 'exclude'] as const).flatMap((list) =>
-    globProblems(['select', key, list], section[list], strict),
+    globProblems(['select', key, list], section[list], strict && !isOfResource),
   );
 }
 
@@ -115,12 +116,18 @@ function globProblems(path: readonly string[], globs: readonly string[], strict:
   });
 }
 
-const fixFor = (glob: string) => suggestionFor(glob.replaceAll('_', '.'), names, 'attributes');
+const fixFor = (glob: string) =>
+  suggestionFor(
+    glob.replaceAll('_', '.'),
+    attributes.map(({ name }) => name),
+    'attributes',
+  );
 
 function create(config: Config, { logger }: Host): Processor {
   const { strict, features, metric_names } = config;
   const select = selectOf(config);
   for (const [key, { include, exclude }] of select) {
+    if (isResourceSection(key)) continue;
     if (metricsNamed(key).length === 0) {
       logger.warn('select has a section for a metric that this build does not have', { metric: key });
       continue;
@@ -133,12 +140,14 @@ function create(config: Config, { logger }: Host): Processor {
 
   const warnOnce = createWarning(select, logger.warn);
   const metricsOfFlows = createMetricsOfFlows();
+  const selectResource = resourceSelection(select);
   const selectionsBy = new Map<string, readonly MetricSelection[]>();
 
   function selectionsFor(table: FlowTable): readonly MetricSelection[] {
     const conditions = conditionsOf(table);
     const wanted = features.length > 0 ? features : (table.features ?? []);
-    const key = `${[...conditions]} ${wanted}`;
+    // Labels may bring attributes while it runs.
+    const key = `${[...conditions]} ${wanted} ${attributes.length}`;
     let selections = selectionsBy.get(key);
     if (selections === undefined) {
       selections = metricsOf(wanted).map((metric) => ({
@@ -152,7 +161,8 @@ function create(config: Config, { logger }: Host): Processor {
 
   return {
     flows(given) {
-      const table = metric_names.length === 0 ? given : { ...given, metricNames: metric_names };
+      const metricNames = metric_names.length === 0 ? given.metricNames : metric_names;
+      const table = { ...given, metricNames, resource: selectResource(given.resource) };
       warnOnce(table);
       return metricsOfFlows(table, selectionsFor(table));
     },
@@ -166,8 +176,12 @@ function createWarning(select: Select, warn: Logger['warn']): (table: FlowTable)
   const metrics = new Set([...select.keys()].filter((key) => !isGlob(key)).flatMap(metricsNamed));
   return (table) => {
     for (const { where, descriptors } of metrics) {
-      if (where === undefined || columnOf(table, where) !== undefined) continue;
-      warn('select has a section for a metric that nothing in the pipeline makes', { metric: descriptors.beyla?.name });
+      const metric = descriptors.beyla?.name;
+      if (where !== undefined && columnOf(table, where) === undefined) {
+        warn('select has a section for a metric that nothing in the pipeline makes', { metric });
+      } else if (table.metricNames.every((preset) => descriptors[preset] === null)) {
+        warn('select has a section for a metric that the chosen metric_names do not have', { metric });
+      }
     }
     metrics.clear();
     for (const { name, names } of attributes) {

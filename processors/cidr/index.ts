@@ -2,7 +2,8 @@
 
 import { defineProcessor, type Processor } from '../../core/component/define.ts';
 import { ADDRESS_BYTES } from '../../core/table/address.ts';
-import { withEndpointAttribute } from '../../core/table/endpoint-columns.ts';
+import type { EndpointDimension } from '../../core/table/dimension.ts';
+import { endpointOfAttribute, withEndpointAttribute } from '../../core/table/endpoint-columns.ts';
 import { createPrefixTable } from '../../core/table/prefix-table.ts';
 import { type CidrConfig, nameOf, problemsOf, schema } from './config.ts';
 
@@ -25,13 +26,21 @@ function createProcessor(cidrs: CidrConfig['cidrs']): Processor {
   const prefixes = createPrefixTable(cidrs.map(({ cidr }) => cidr));
   const names = cidrs.map(nameOf);
   const key = {};
+  const placeOf = (endpoints: EndpointDimension, endpoint: number) =>
+    prefixes.find(endpoints.addressBytes, endpoint * ADDRESS_BYTES);
   return {
     flows(table) {
       const { endpoints } = table.ends;
-      const column = endpoints.derive(key, (endpoint) => {
-        return names[prefixes.find(endpoints.addressBytes, endpoint * ADDRESS_BYTES)];
-      });
+      const column = endpoints.derive(key, (endpoint) => names[placeOf(endpoints, endpoint)]);
       return [withEndpointAttribute(table, '{end}.cidr', column)];
+    },
+    explain: {
+      source(table, row, attribute) {
+        const endpoint = endpointOfAttribute(table, row, attribute);
+        const place = endpoint === undefined ? -1 : placeOf(table.ends.endpoints, endpoint);
+        const range = cidrs[place];
+        return range && `range ${range.cidr.text} (cidrs::${place})`;
+      },
     },
   };
 }

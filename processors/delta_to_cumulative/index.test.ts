@@ -48,10 +48,11 @@ test('sums deltas up, and forgets a series after max_stale', (t) => {
 test('counts points, tracked series and what the limit refused', (t) => {
   const { window, scraped } = setUp({ max_streams: 2 });
   window(0, row(1, 10), row(2, 10), row(3, 10));
-  window(5, row(1, 10));
+  window(5, row(1, 10), row(3, 10));
   const labels = '{processor="delta_to_cumulative/slow"}';
-  t.is(scraped('datapoints'), `otelcol_deltatocumulative_datapoints${labels} 4`);
+  t.is(scraped('datapoints'), `otelcol_deltatocumulative_datapoints${labels} 5`);
   t.is(scraped('datapoints_overflowed'), `otelcol_deltatocumulative_datapoints_overflowed${labels} 1`);
+  t.is(scraped('streams_displaced'), `otelcol_deltatocumulative_streams_displaced${labels} 1`);
   t.is(scraped('streams_tracked'), `otelcol_deltatocumulative_streams_tracked${labels} 2`);
   t.is(scraped('streams_limit'), `otelcol_deltatocumulative_streams_limit${labels} 2`);
   t.is(scraped('streams_max_stale_seconds'), `otelcol_deltatocumulative_streams_max_stale_seconds${labels} 300`);
@@ -66,7 +67,7 @@ test('max_streams 0 is no limit', (t) => {
 test('a max_stale of nothing and a negative max_streams are errors', (t) => {
   t.deepEqual(
     setUp({ max_stale: '0s' }).problems.map(({ message }) => message),
-    ['max_stale must be a positive duration'],
+    ['max_stale must be a positive duration (got 0s)'],
   );
   t.is(setUp({ max_streams: -1 }).problems.length, 1);
 });

@@ -38,6 +38,9 @@ const cases: readonly (readonly [kept: string, block: Block])[] = [
   ['web, ping', { network: { 'destination.port': { not_match: '5?' } } }],
   ['tcp dns', { network: { dst_port: { match: '53' }, 'network.transport': { not_match: '{UDP,SCTP}' } } }],
   ['web, tcp dns', { network: { transport: { match: '[!UI]*' } } }],
+  ['tcp dns', { network: { dst_port: { match: '53' }, network_transport: { match: 'tcp' } } }],
+  ['web, tcp dns, ping', { network: { 'network.transport': { not_match: 'udp' } } }],
+  ['', { network: { transport: { match: 'tcp' } } }],
   ['dns, web, tcp dns, ping', { network: { 'src.zone': { not_match: '*' } } }],
   ['', { network: { 'src.zone': { match: '?*' } } }],
   ['dns, web, tcp dns, ping', { network: { 'src.zone': { match: '*' } } }],
@@ -100,7 +103,7 @@ test('behind attribute_select it drops points, in whatever spelling they leave, 
   t.deepEqual(points, [
     ['beyla.network.flow.bytes', ['[["dst.port",443],["transport","TCP"]]', 10]],
     ['beyla.network.flow.packets', ['[["transport","ICMP"]]', 4]],
-    ['network.flow.io', ['[["destination.port",443],["network.transport","TCP"]]', 10]],
+    ['network.flow.io', ['[["destination.port",443],["network.transport","tcp"]]', 10]],
   ]);
   const figures = host.text().match(/^otelcol_processor_filter_datapoints_filtered_total\S+ \d+$/gm);
   t.deepEqual(

@@ -84,13 +84,26 @@ function create(config: FilterConfig, host: Host): Processor {
     return drops;
   };
 
+  // Of its own: its rows are counted by no one.
+  const asked = createDropper<TableFacts>(rules.map(({ questions }) => questions));
+  const reason = (table: FlowTable | MetricTable, row: number): string | undefined => {
+    const one = Uint32Array.of(row);
+    const { byRule } =
+      table.kind === 'flows'
+        ? asked(rowsOfFlows(selectRows(table, one)), factsOfFlows(table), [])
+        : asked(rowsOfPoints(selectPoints(table, one)), factsOfPoints(selectPoints(table, one)), []);
+    const rule = rules[byRule.findIndex(({ rows }) => rows > 0)];
+    return rule === undefined ? `passes ${rules.map(({ id }) => id).join(', ')}` : `${rule.id}: ${rule.text}`;
+  };
+
   return {
+    explain: { reason },
     flows(table) {
       const drops = apply(rowsOfFlows(table), factsOfFlows(table), [table.measures.bytes, table.measures.packets]);
       counters.flows(drops);
       if (drops.dropped.length === 0) return [table];
       const places = placesOf(table, drops.dropped);
-      return [selectRows(table, drops.kept), { kind: 'filtered', window: table.window, places }];
+      return [selectRows(table, drops.kept), { kind: 'filtered', reason: 'rule', places }];
     },
     metrics: (tables) =>
       tables.flatMap((table) => {

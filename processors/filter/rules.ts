@@ -5,6 +5,7 @@ import { type CompiledCondition, compileCondition } from '../../core/ottl/compil
 import { attributesAmong, type ContextName, facts, type PointSource, pointContext } from '../../core/ottl/points.ts';
 import { EvaluationError } from '../../core/ottl/syntax.ts';
 import { attributeNamed } from '../../core/table/attributes.ts';
+import type { AttributeValue } from '../../core/table/dictionary.ts';
 import { FAILED, FALSE, type Question, type Questions, type Row, TRUE } from '../../core/table/row-verdicts.ts';
 
 /** What is true of all rows of a table. */
@@ -22,14 +23,22 @@ export interface Rule {
   failure(): string;
 }
 
-/** `key` is an attribute of the catalogue, `glob` well formed. An absent value is compared as an empty text. */
+/**
+ * `key` is an attribute of the catalogue, `glob` well formed. An absent value is compared as an empty text. Under a
+ * name that a convention has of its own, a glob may be of the values as it writes them too: `network.transport` is `tcp`.
+ */
 export function globRule(key: string, kind: 'match' | 'not_match', glob: string): Rule {
-  const attribute = attributeNamed(key)?.name ?? key;
+  const known = attributeNamed(key);
+  const attribute = known?.name ?? key;
+  const isOwnName = key.replaceAll('_', '.') !== attribute;
+  const writings = isOwnName ? Object.values(known?.values ?? {}) : [];
   const expression = globExpression(glob) ?? /^$/;
+  const matches = (value: AttributeValue) =>
+    expression.test(String(value)) || writings.some(({ write }) => expression.test(String(write(value))));
   const ask = ({ value }: Row<TableFacts>) => {
     const found = value(attribute);
-    if (kind === 'match') return expression.test(String(found ?? '')) ? FALSE : TRUE;
-    return found !== undefined && expression.test(String(found)) ? TRUE : FALSE;
+    if (kind === 'match') return matches(found ?? '') ? FALSE : TRUE;
+    return found !== undefined && matches(found) ? TRUE : FALSE;
   };
   const question: Question<TableFacts> = { attributes: [attribute], scope: 'values', ask };
   return {

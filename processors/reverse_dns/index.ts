@@ -9,6 +9,7 @@ import {
   createDueTimes,
   createLiveDimensions,
   type DueTimes,
+  endpointOfAttribute,
   endpointValues,
   withEndpointAttribute,
 } from '../../core/table/endpoint-columns.ts';
@@ -101,6 +102,12 @@ function createProcessor(config: ReverseDnsConfig, host: Host): Processor {
 
   return {
     flows: (table) => [share === undefined ? table : named(table, share.value)],
+    explain: {
+      source(table, row, attribute) {
+        const endpoint = endpointOfAttribute(table, row, attribute);
+        return endpoint === undefined ? undefined : `the PTR record of ${table.ends.endpoints.addresses.at(endpoint)}`;
+      },
+    },
     async start() {
       share = namesOf(config, host);
       unsubscribe = share.value.onAnswer(answered);

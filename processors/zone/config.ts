@@ -36,12 +36,12 @@ const zoneName: Format<string> = Object.assign(
 export const schema: ConfigSchema<ZoneConfig> = {
   node_labels: {
     zone: {
-      doc: 'Label of Kubernetes nodes that has their zone. Not read yet: this build does not know Kubernetes.',
+      doc: 'Label of Kubernetes nodes that has their zone; empty with the next: no labels are read.',
       format: text,
       default: 'topology.kubernetes.io/zone',
     },
     region: {
-      doc: 'Label of Kubernetes nodes that has their region. Not read yet.',
+      doc: 'Label of Kubernetes nodes that has their region.',
       format: text,
       default: 'topology.kubernetes.io/region',
     },

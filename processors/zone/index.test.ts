@@ -2,10 +2,16 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
+import { createSharedStores } from '../../core/kubernetes/shared-stores.ts';
 import { createTestFlows, type TestFlow, valuesOf } from '../../core/table/testing.ts';
 import { configOf, problemsOf } from '../../test/support/component-config.ts';
+import { openKubernetesApi } from '../../test/support/kubernetes-api.ts';
+import { shop } from '../../test/support/kubernetes-flows.ts';
+import { followCluster } from '../../test/support/kubernetes-harness.ts';
+import { node } from '../../test/support/kubernetes-objects.ts';
 import { createManualClock } from '../../test/support/manual-clock.ts';
 import { createRecordingHost } from '../../test/support/recording-host.ts';
+import { until } from '../../test/support/until.ts';
 import zone, { createZone, sourcesOf } from './index.ts';
 
 const cidrs = [
@@ -14,6 +20,8 @@ const cidrs = [
   { cidr: 'fd00:3::/32', zone: 'office' },
 ];
 
+const nowhereInACluster = createSharedStores({ environment: {} });
+
 /** A processor, and what a window of these flows says. */
 function setUp(block: object, surroundings: Partial<Parameters<typeof sourcesOf>[2]> = {}) {
   const clock = createManualClock();
@@ -21,7 +29,10 @@ function setUp(block: object, surroundings: Partial<Parameters<typeof sourcesOf>
   const config = configOf(zone, block);
   const nowhere = 'http://127.0.0.1:1';
   const servers = { aws: nowhere, gcp: nowhere, azure: nowhere };
-  const processor = createZone(config, sourcesOf(config, host, { servers, addresses: () => [], ...surroundings }));
+  const processor = createZone(
+    config,
+    sourcesOf(config, host, { servers, addresses: () => [], stores: nowhereInACluster, ...surroundings }),
+  );
   const tables = createTestFlows();
   return {
     clock,
@@ -160,5 +171,39 @@ test('a wrong range, one without a zone and one that stands twice are named with
   t.deepEqual(problemsOf(zone, { cloud: 'azur', unknown_zones: 'yes' }), [
     'cloud: unsupported value "azur"',
     'unknown_zones: unsupported value "yes"',
+  ]);
+});
+
+test('the label of the node is the zone of the node and of its pods, before any range, and is followed', async (t) => {
+  const api = await openKubernetesApi();
+  for (const object of shop) api.put(object);
+  const { store, stop } = followCluster({ url: api.url });
+  await store.health.waitForSync(60_000);
+  t.teardown(async () => {
+    await stop();
+    await api.close();
+  });
+  const stores = { request: () => ({ start: async () => store, stop: async () => {}, isAlone: true }) };
+  const ranges = [{ cidr: '10.0.0.0/8', zone: 'somewhere' }];
+  const { processor, values, clock } = setUp({ cidrs: ranges }, { stores });
+  clock.advance(Date.now() - Number(clock.nowNs() / 1_000_000n));
+  await processor.start?.();
+  t.teardown(() => processor.stop?.());
+  const flows = [
+    { src: '10.244.1.5', dst: '10.244.2.7' },
+    { src: '192.168.1.1', dst: '10.244.1.5' },
+    { src: '10.96.0.10', dst: '10.9.9.9' },
+  ];
+  t.deepEqual(values(flows, 'src.zone', 'dst.zone', 'scope'), [
+    ['zone-1', 'zone-1', 'somewhere'],
+    ['zone-2', 'zone-1', 'somewhere'],
+    ['cross_zone', 'same_zone', 'same_zone'],
+  ]);
+  const labels = { 'topology.kubernetes.io/zone': 'zone-3', 'topology.kubernetes.io/region': 'west' };
+  api.put(node({ name: 'node-b', ips: ['192.168.1.2'], labels }));
+  await until('it is known', () => store.node('node-b')?.labels['topology.kubernetes.io/zone'] === 'zone-3');
+  t.deepEqual(values(flows, 'dst.zone', 'dst.region'), [
+    ['zone-3', 'zone-1', 'somewhere'],
+    ['west', undefined, undefined],
   ]);
 });

@@ -1,9 +1,11 @@
 /** Says in which availability zone and region each end of a flow is, and whether the flow leaves its zone. */
 
 import { defineProcessor, type Host, type Processor } from '../../core/component/define.ts';
-import { createLiveDimensions } from '../../core/table/endpoint-columns.ts';
+import { type SharedStores, sharedStores } from '../../core/kubernetes/shared-stores.ts';
+import { createLiveDimensions, endpointOfAttribute } from '../../core/table/endpoint-columns.ts';
 import { createZones, zoneAttributes } from '../../core/table/zones.ts';
 import { metadataServers } from '../../core/zones/metadata.ts';
+import { zoneOfNodeLabels } from '../../core/zones/node-labels.ts';
 import { addressesOfThisHost, type OwnNodeOptions, zoneOfOwnNode } from '../../core/zones/own-node.ts';
 import { type ZoneSource, zonesOfPrefixes } from '../../core/zones/zone-source.ts';
 import { problemsOf, schema, type ZoneConfig } from './config.ts';
@@ -19,18 +21,24 @@ export default defineProcessor<ZoneConfig>({
   config: schema,
   validate: problemsOf,
   create: (config, host) =>
-    createZone(config, sourcesOf(config, host, { servers: metadataServers, addresses: addressesOfThisHost })),
+    createZone(
+      config,
+      sourcesOf(config, host, { servers: metadataServers, addresses: addressesOfThisHost, stores: sharedStores }),
+    ),
 });
 
 /** In the order in which they are asked: what is known of one address comes before what is known of a range. */
 export function sourcesOf(
-  { cloud, cidrs }: ZoneConfig,
-  { clock, logger }: Host,
-  surroundings: Pick<OwnNodeOptions, 'servers' | 'addresses'>,
+  { node_labels, cloud, cidrs }: ZoneConfig,
+  host: Host,
+  { stores, ...surroundings }: Pick<OwnNodeOptions, 'servers' | 'addresses'> & { readonly stores: SharedStores },
 ): readonly ZoneSource[] {
+  const { clock, logger } = host;
+  const labelled = node_labels.zone !== '' || node_labels.region !== '';
+  const nodes = labelled ? [zoneOfNodeLabels({ ...node_labels, stores, host })] : [];
   const ownNode = cloud === 'off' ? [] : [zoneOfOwnNode({ cloud, clock, logger, ...surroundings })];
   const ranges = cidrs.map(({ cidr, zone, region }) => ({ cidr, place: region === '' ? { zone } : { zone, region } }));
-  return [...ownNode, zonesOfPrefixes(ranges)];
+  return [...nodes, ...ownNode, zonesOfPrefixes(ranges)];
 }
 
 export function createZone({ unknown_zones }: ZoneConfig, sources: readonly ZoneSource[]): Processor {
@@ -48,10 +56,20 @@ export function createZone({ unknown_zones }: ZoneConfig, sources: readonly Zone
   return {
     flows(table) {
       dimensions.see(table.ends.endpoints);
+      for (const source of sources) source.look?.();
       return [addZones(table)];
     },
+    explain: {
+      source(table, row, attribute) {
+        const endpoint = endpointOfAttribute(table, row, attribute);
+        if (endpoint === undefined) return 'the zones and regions of both ends';
+        const { endpoints } = table.ends;
+        const source = sources.find((one) => one.placeOf(endpoints, endpoint) !== undefined);
+        return source?.explain?.(endpoints, endpoint);
+      },
+    },
     async start() {
-      await Promise.all(sources.map((source) => source.start?.(dimensions.markDirty)));
+      await Promise.all(sources.map((source) => source.start?.(dimensions)));
     },
     async stop() {
       await Promise.all(sources.map((source) => source.stop?.()));

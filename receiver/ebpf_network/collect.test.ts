@@ -43,7 +43,7 @@ test('windows join: each starts where the last one ended', async (t) => {
   await receiver.stop?.();
 });
 
-test('a wall clock that is set back makes no window end before it starts', async (t) => {
+test('after the wall clock was set back, windows join and have a length', async (t) => {
   const { table, clock, consumer, receiver } = setUp();
   await receiver.start?.();
   await clock.asleep();
@@ -54,7 +54,7 @@ test('a wall clock that is set back makes no window end before it starts', async
   }
   const [first, second, third] = consumer.tables.map(({ window }) => window);
   t.is(second?.startNs, first?.endNs);
-  t.is(second?.endNs, (first?.endNs ?? 0n) + 1n);
+  t.is(second?.endNs, (first?.endNs ?? 0n) + (5_000_000_000n * 15n) / 16n);
   t.is(third?.startNs, second?.endNs);
   await receiver.stop?.();
 });
@@ -201,7 +201,7 @@ test('rows that every pipeline filtered are filtered by rule, and the ledger clo
   table.count({ src: 1, dst: 2, bytes: 100, packets: 3 });
   table.count({ src: 2, dst: 1, bytes: 20, packets: 2, direction: 'egress' });
   table.count({ src: 3, dst: 1, bytes: 7, packets: 1 });
-  consumer.filtered = Uint32Array.of(0, 1);
+  consumer.notTaken = { filtered: [{ reason: 'rule', places: Uint32Array.of(0, 1) }], held: undefined };
   await clock.advance(5000);
   assertLedgerCloses(t, registry.text());
   const figure = (name: string, direction: string) =>

@@ -4,10 +4,10 @@
  * pinned table a window is committed only when it has arrived, and the next one waits for that.
  */
 
-import type { Consumer, Settlement } from '../../core/component/define.ts';
+import type { Consumer, NotTaken, Settlement } from '../../core/component/define.ts';
 import { EndpointDimension } from '../../core/table/dimension.ts';
 import { createFlowTables, type FlowTableInput } from '../../core/table/flow-columns.ts';
-import { interfaceSums } from '../../core/table/interface-sums.ts';
+import { interfaceRows, interfaceSums } from '../../core/table/interface-sums.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
 import type { Logger } from '../../core/telemetry/log.ts';
 import type { MetricRegistry } from '../../core/telemetry/metrics.ts';
@@ -17,7 +17,9 @@ import type { InterfaceNames } from './interface-names.ts';
 import type { Attachment } from './interfaces.ts';
 import type { Ledger } from './ledger.ts';
 import { createNatReporter } from './nat.ts';
+import { createTableReporter } from './table-report.ts';
 import { unlessAborted } from './unless-aborted.ts';
+import { createWindowClock } from './window-clock.ts';
 
 export interface CollectorOptions {
   /** Id of the receiver. */
@@ -67,18 +69,20 @@ type Outcome = 'done' | 'more' | 'no_room' | 'failed' | 'on_its_way';
 export function createCollector(options: CollectorOptions): Collector {
   const { table, consumer, ledger, names, coverage, clock, logger, intervalMs, pinned } = options;
   const toFlowTable = createFlowTables();
-  const report = createReporter(options);
+  const report = createTableReporter(options);
   const nat = createNatReporter(options);
   let endpoints = new EndpointDimension();
   /** A failed collect may have handed out endpoints that did not arrive. */
   let endpointsMissing = false;
   /** The end of the last window that was handed over. */
   let windowStartNs = options.windowStartNs ?? clock.nowNs();
+  const windowClock = createWindowClock(clock, windowStartNs);
   /** Nobody needs the rows of the last collect any more, and the kernel has not been told. */
   let commitDue = false;
   /** What will become of them, while that is not known. */
   let onItsWay: Promise<Settlement> | undefined;
   let inherited = options.inherited;
+  let draining = false;
 
   async function commit(): Promise<void> {
     if (!commitDue) return;
@@ -104,6 +108,7 @@ export function createCollector(options: CollectorOptions): Collector {
   async function collect(): Promise<{ columns: FlowColumns; collected: Collected }> {
     if (endpoints.full || endpointsMissing) {
       table.newEndpointEpoch();
+      endpoints.retire();
       endpoints = new EndpointDimension(endpoints.epoch + 1);
     }
     const columns = flowColumns(table.rowBound() + SLACK_ROWS);
@@ -116,10 +121,13 @@ export function createCollector(options: CollectorOptions): Collector {
   }
 
   /** Gives the rows to the pipelines, once; after this they must not be collected again. */
-  function handOver(columns: FlowColumns, { rows, translatedRows }: Collected): void {
-    // The wall clock may have been set back: windows still join and never end before they start.
-    const nowNs = clock.nowNs();
-    const window = { startNs: windowStartNs, endNs: nowNs > windowStartNs ? nowNs : windowStartNs + 1n };
+  function handOver(columns: FlowColumns, { rows, translatedRows, complete }: Collected): void {
+    // What there is comes with the next collect, in a window that begins where this one does.
+    if (rows === 0 && !complete) {
+      taken();
+      return;
+    }
+    const window = { startNs: windowStartNs, endNs: windowClock.end() };
     windowStartNs = window.endNs;
     if (rows === 0) {
       taken();
@@ -131,8 +139,10 @@ export function createCollector(options: CollectorOptions): Collector {
       const { promise, resolve } = Promise.withResolvers<Settlement>();
       const translations = { count: translatedRows, of: columns };
       const input = { ...options.origin, interfaceNames, flows: columns, endpoints, rows, translations, window };
-      const filtered = consumer.consume(toFlowTable(input), resolve);
-      if (filtered !== undefined) ledger.filtered(interfaceSums(columns, filtered), options.origin.sampling);
+      const notTaken = consumer.consume(toFlowTable(input), resolve);
+      if (notTaken !== undefined) noteNotTaken(notTaken, columns);
+      // Nothing comes after it that it could be held back for.
+      if (draining) consumer.release();
       if (pinned) onItsWay = promise;
       else taken();
     } catch (error) {
@@ -140,6 +150,22 @@ export function createCollector(options: CollectorOptions): Collector {
       commitDue = true;
       logger.error('No pipeline took the flows of a window; they are lost.', { rows, error });
     }
+  }
+
+  /** What no pipeline has taken: for good, or for now. */
+  function noteNotTaken({ filtered, held }: NotTaken, columns: FlowColumns): void {
+    const { sampling } = options.origin;
+    for (const { reason, places } of filtered) ledger.filtered(reason, interfaceSums(columns, places), sampling);
+    if (held === undefined) return;
+    // The columns are written again before the rows have gone.
+    const rows = interfaceRows(columns, held.places);
+    const account = ledger.heldBack(rows.sums(), sampling, pinned);
+    held.onGone((end) => {
+      for (const { reason, places } of end.filtered) account.goes({ filtered: reason }, rows.sumsOf(places));
+      account.goes({ lost: 'pipeline_failed' }, rows.sumsOf(end.lost));
+      const left = [...end.filtered.map(({ places }) => places), end.lost];
+      account.goes('exported', rows.sumsWithout(left));
+    });
   }
 
   async function collectOnce(signal: AbortSignal): Promise<Outcome> {
@@ -181,6 +207,8 @@ export function createCollector(options: CollectorOptions): Collector {
       }
     },
     async drain() {
+      draining = true;
+      consumer.release();
       const arrival = new AbortController();
       const drained = new AbortController();
       if (pinned) void clock.sleep(ARRIVAL_PATIENCE_MS, drained.signal).then(() => arrival.abort());
@@ -205,42 +233,6 @@ export function createCollector(options: CollectorOptions): Collector {
       } catch (error) {
         logger.error('Cannot commit the last window: the next agent may send it again.', { error });
       }
-    },
-  };
-}
-
-/** How full the table is and how long reading it takes. */
-function createReporter({ receiver, metrics, logger }: CollectorOptions) {
-  const name = (what: string) => `otelcol_receiver_ebpf_network_${what}`;
-  const slots = metrics.gauge({ name: name('table_slots'), help: 'Slots of the flow table, by state.' });
-  const capacity = metrics.gauge({ name: name('table_capacity'), help: 'Slots to which the flow table can grow.' });
-  const scan = metrics.gauge({ name: name('scan_duration_seconds'), help: 'Time of the last scan of the flow table.' });
-  const failures = metrics.counter({
-    name: name('collect_failures_total'),
-    help: 'Times the flow table could not be read; what it holds is read the next time.',
-  });
-  failures.add(0, { receiver });
-  let socketsFailure: string | undefined;
-  /** Once, until it works again. */
-  const sockets = (failure: string | undefined) => {
-    if (failure !== undefined && socketsFailure === undefined) {
-      const effect = 'The listening sockets of this host cannot be read: directions that they would tell are unknown.';
-      logger.warn(effect, { error: failure });
-    }
-    socketsFailure = failure;
-  };
-  return {
-    collected(collected: Collected) {
-      slots.set(collected.usedSlots, { receiver, state: 'used' });
-      slots.set(collected.slots - collected.usedSlots, { receiver, state: 'free' });
-      slots.set(collected.overflowFlows, { receiver, state: 'overflow' });
-      capacity.set(collected.maxSlots, { receiver });
-      scan.set(collected.scanNs / 1e9, { receiver });
-      sockets(collected.socketsFailure);
-    },
-    failed(error: unknown) {
-      failures.add(1, { receiver });
-      logger.error('Cannot read the flow table; trying again, nothing is lost.', { error });
     },
   };
 }

@@ -2,6 +2,7 @@ import test from 'ava';
 import { stringify } from 'yaml';
 import { decodeBlock } from '../../core/config/block.ts';
 import { FormatError } from '../../core/config/schema.ts';
+import { treeOf } from '../../core/config/tree.ts';
 import { countedProtocols, type EbpfNetworkConfig, samplingOf, schema } from './config.ts';
 
 type Key = keyof EbpfNetworkConfig;
@@ -56,6 +57,8 @@ test('an empty block takes every default', (t) => {
     agent_ip_type: 'any',
     metric_names: ['beyla'],
     features: ['network', 'network_flow_packets', 'network_inter_zone'],
+    instance_id: { dns: true, override_hostname: '' },
+    resource_attributes: new Map(),
   });
 });
 
@@ -126,5 +129,25 @@ test('sampling takes whole numbers, and 0 is 1', (t) => {
   t.deepEqual(
     [0, 1, 50].map((sampling) => samplingOf({ ...decodeBlock(schema, undefined).config, sampling })),
     [1, 1, 50],
+  );
+});
+
+test('resource_attributes are values, or found ones to leave out; anything else is an error with its place', (t) => {
+  const given = { 'deployment.environment.name': 'prod', rack: 7, spare: true, 'host.id': { enabled: false } };
+  const { config, problems } = decodeBlock(schema, treeOf({ resource_attributes: given }, 'test'));
+  t.deepEqual(problems, []);
+  t.deepEqual(config.resource_attributes, new Map(Object.entries(given)));
+  const wrong = { list: [1], none: null, more: { enabled: true, value: 1 }, '': 'x' };
+  t.deepEqual(
+    decodeBlock(schema, treeOf({ resource_attributes: wrong }, 'test')).problems.map(({ path, message }) => [
+      path?.slice(1),
+      message,
+    ]),
+    [
+      [['list'], 'is no value of an attribute'],
+      [['none'], 'is no value of an attribute'],
+      [['more', 'value'], 'has invalid keys: value'],
+      [[''], 'an attribute has no name'],
+    ],
   );
 });

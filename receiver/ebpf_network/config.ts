@@ -14,6 +14,7 @@ import type { NamingPreset } from '../../core/table/flow-table.ts';
 import { type Feature, features } from '../../core/table/metrics.ts';
 import { protocolNames, protocolNumber } from '../../core/table/protocols.ts';
 import { type NamePattern, parseNamePattern } from './name-pattern.ts';
+import { type ResourceAttributes, resourceAttributes } from './resource-attributes.ts';
 
 export interface EbpfNetworkConfig {
   readonly source: 'tc' | 'socket_filter' | 'auto';
@@ -49,6 +50,12 @@ export interface EbpfNetworkConfig {
   readonly agent_ip_type: 'any' | 'ipv4' | 'ipv6';
   readonly metric_names: readonly NamingPreset[];
   readonly features: readonly Feature[];
+  readonly instance_id: {
+    readonly dns: boolean;
+    /** Empty: the host's own name. */
+    readonly override_hostname: string;
+  };
+  readonly resource_attributes: ResourceAttributes;
 }
 
 /** Two slots a flow at 64 bytes and as much for what is seldom touched: 4 GiB at this number. */
@@ -264,10 +271,27 @@ export const schema: ConfigSchema<EbpfNetworkConfig> = {
     format: featureList,
     default: [...features],
   },
+  instance_id: {
+    dns: {
+      doc: 'Look for the domain of the host name (`host.name`) in `/etc/hosts` and, for half a second at most, in the DNS.',
+      format: boolean,
+      default: true,
+    },
+    override_hostname: {
+      doc: 'The host name to send (`host.name`), which also tells this agent from others (`service.instance.id`); empty: the host has its own.',
+      format: text,
+      default: '',
+    },
+  },
+  resource_attributes: {
+    doc: 'Attributes of the agent by name, such as `{deployment.environment.name: prod}`; `{host.id: {enabled: false}}` leaves one out. Wins over `OTEL_RESOURCE_ATTRIBUTES`.',
+    format: resourceAttributes,
+    default: {},
+  },
 };
 
 /** What contradicts itself between keys. */
-export function problemsBetween({ pin_path, source, netns, tunnels }: EbpfNetworkConfig): readonly ConfigProblem[] {
+export function problemsBetween({ pin_path, source, netns }: EbpfNetworkConfig): readonly ConfigProblem[] {
   if (pin_path === '') return [];
   const problems: ConfigProblem[] = [];
   if (source !== 'tc') {
@@ -277,11 +301,6 @@ export function problemsBetween({ pin_path, source, netns, tunnels }: EbpfNetwor
   if (netns !== 'host') {
     const message = `pin_path needs netns: host, got ${netns}: other network namespaces are let go with the process`;
     problems.push({ path: ['pin_path'], message, fix: 'set netns: host, or remove pin_path' });
-  }
-  if (tunnels === 'outer') {
-    const message =
-      'pin_path does not go with tunnels: outer: what it still has to take off rows would end with the process';
-    problems.push({ path: ['pin_path'], message, fix: 'set tunnels: inner or both, or remove pin_path' });
   }
   return problems;
 }

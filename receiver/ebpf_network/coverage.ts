@@ -30,7 +30,7 @@ export interface CoverageOptions {
 export interface Coverage {
   /** Reads what the interfaces count from: before the programs are attached there. Never rejects. */
   begin(attachments: readonly Attachment[]): Promise<void>;
-  /** The interface is gone, or has another name: it keeps its last ratio. */
+  /** The interface is gone, or has another name: it keeps its last ratio as long as the ledger has it. */
   end(index: number): void;
   /** Compares what the ledger has with what the interfaces have now. Never rejects. */
   compare(): Promise<void>;
@@ -48,6 +48,7 @@ export function createCoverage({ receiver, ledger, metrics, logger, readInterfac
     name: 'otelcol_receiver_ebpf_network_coverage_ratio',
     help: "Bytes seen for each byte that the interface's own counters saw.",
   });
+  ledger.onForgotten((name) => gauge.remove({ receiver, interface: name }));
   let readable = true;
   const read = async (attachments: Iterable<Attachment>): Promise<InterfaceBytes> => {
     const namespaces = new Set<NetworkNamespace>();

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { WeirError } from '../../core/errors.ts';
 import type { NetworkInterface } from '../../native/index.ts';
+import { FORGET_AFTER_MS } from './ledger.ts';
 import { assertLedgerCloses, bytesOf, eth0, setUp } from './test-receiver.ts';
 
 const veth = (index: number, more: Partial<NetworkInterface> = {}): NetworkInterface => ({
@@ -83,6 +84,52 @@ test('rows of an interface that is gone carry its name, and its ledger stays to 
     'ledger  eth0    seen 0 B  0 pkt   exported 0   filtered 0   sampled 0   lost 0\n',
     'ledger  veth7   seen 100 B  1 pkt   exported 100 B   filtered 0   sampled 0   lost 0\n',
   ]);
+});
+
+test('some time after its last packet, the figures of an interface that is gone are part of (gone)', async (t) => {
+  const { table, change, clock, receiver, registry, interfaceBytes, written } = await running();
+  const sum = (what: string) =>
+    [
+      ...registry
+        .text()
+        .matchAll(new RegExp(`^otelcol_receiver_ebpf_network_${what}_bytes_total\\{.*\\} (\\d+)$`, 'gm')),
+    ]
+      .map(([, value]) => Number(value))
+      .reduce((all, value) => all + value, 0);
+  for (const index of [7, 8]) interfaceBytes.set(`veth${index}`, { ingress: 0, egress: 0 });
+  await change([eth0, veth(7), veth(8)]);
+  for (const index of [7, 8]) {
+    table.count({ src: 1, dst: index, iface: index, bytes: 100, packets: 1 });
+    interfaceBytes.set(`veth${index}`, { ingress: 100, egress: 0 });
+  }
+  await clock.advance(5000);
+  t.regex(registry.text(), /coverage_ratio\{interface="veth7"/);
+  await change([eth0, veth(8)]);
+  await clock.advance(5000);
+  await clock.advance(FORGET_AFTER_MS - 15_000);
+  t.regex(registry.text(), /interface="veth7"/);
+  assertLedgerCloses(t, registry.text());
+  const before = ['seen', 'exported'].map(sum);
+  await clock.advance(15_000);
+  const text = registry.text();
+  t.notRegex(text, /veth7/);
+  t.regex(text, /seen_bytes_total\{direction="ingress",interface="\(gone\)",receiver="ebpf_network"\} 100$/m);
+  // One that is there stays, however quiet it is.
+  t.regex(text, /seen_bytes_total\{direction="ingress",interface="veth8",receiver="ebpf_network"\} 100$/m);
+  assertLedgerCloses(t, text);
+  t.deepEqual(['seen', 'exported'].map(sum), before);
+
+  await change([eth0, veth(7), veth(8)]);
+  table.count({ src: 1, dst: 2, iface: 7, bytes: 30, packets: 1 });
+  await clock.advance(5000);
+  t.regex(
+    registry.text(),
+    /exported_bytes_total\{direction="ingress",interface="veth7",receiver="ebpf_network"\} 30$/m,
+  );
+  t.deepEqual(['seen', 'exported'].map(sum), [before[0]! + 30, before[1]! + 30]);
+  assertLedgerCloses(t, registry.text());
+  await receiver.stop?.();
+  t.true(written.some((line) => /^ledger {2}\(gone\) +seen 100 B/.test(line)));
 });
 
 test('another interface with the same lower 16 bits waits until the rows of the first are out', async (t) => {

@@ -1,12 +1,11 @@
 /** Counts every packet on the host's interfaces in the kernel and hands the flows on, one table a window. */
 
 import { type Consumer, defineReceiver, type Host, type Receiver } from '../../core/component/define.ts';
-import { type OwnConnection, ownConnections } from '../../core/network/own-connections.ts';
+import { type OwnConnections, ownConnections } from '../../core/network/own-connections.ts';
 import { flowAttributes } from '../../core/table/flow-columns.ts';
 import {
   type InterfaceWatch,
   type KernelTable,
-  type ListedTunnels,
   listInterfaces,
   listTunnels,
   type NetworkNamespace,
@@ -32,11 +31,10 @@ import { createTunnelFollower } from './tunnels.ts';
 /** What the receiver takes from the host; tests give their own. */
 export interface Kernel extends SpaceSource {
   openKernelTable: typeof openKernelTable;
-  listTunnels(): ListedTunnels;
   removeLeftFilters(): readonly string[];
   readInterfaceBytes(namespaces: readonly NetworkNamespace[]): Promise<InterfaceBytes>;
   /** The connections that this process opened. */
-  ownConnections(): readonly OwnConnection[];
+  ownConnections(): OwnConnections;
   /** Takes the lines of the ledger at the end. */
   write(line: string): void;
 }
@@ -49,7 +47,7 @@ const kernel: Kernel = {
   watchInterfaces,
   pollInterfaces,
   readInterfaceBytes,
-  ownConnections: () => ownConnections().list(),
+  ownConnections,
   write: (line) => void process.stderr.write(line),
 };
 
@@ -124,7 +122,7 @@ async function startCounting(
     const origin = await originOf(config, host);
     const protocols = countedProtocols(config);
     const names = new InterfaceNames(() => follower?.look([]));
-    const ledger = createLedger({ receiver: id, metrics, interfaceNames: names.current });
+    const ledger = createLedger({ receiver: id, metrics, interfaceNames: names.current, clock });
     const { readInterfaceBytes } = source;
     const coverage = createCoverage({ receiver: id, ledger, metrics, logger, readInterfaceBytes });
     const intervalMs = config.cache_active_timeout;
@@ -138,7 +136,7 @@ async function startCounting(
         sampling: samplingOf(config),
         tunnels: config.tunnels,
         guessPorts: config.guess_ports === 'ordinal',
-        ...(config.exclude_self ? { ownConnections: source.ownConnections } : {}),
+        ...(config.exclude_self ? { ownConnections: source.ownConnections() } : {}),
         trueEnds,
         ...(protocols === undefined ? {} : { protocols }),
         ...(pin === undefined ? {} : { pin }),
@@ -161,7 +159,7 @@ async function startCounting(
           receiver: id,
           rules,
           ...parts,
-          tunnels: createTunnelFollower({ table, listTunnels: source.listTunnels, logger }),
+          tunnels: createTunnelFollower({ table, listTunnels: spaces.listTunnels, logger }),
           listInterfaces: spaces.listInterfaces,
           ...(inherited === undefined ? {} : { inherited }),
         });

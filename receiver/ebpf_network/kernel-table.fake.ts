@@ -4,7 +4,7 @@
  * long: it has whatever the real one has.
  */
 
-import type { Consumer, Settlement } from '../../core/component/define.ts';
+import type { Consumer, NotTaken, Settlement } from '../../core/component/define.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
 import type {
@@ -221,8 +221,10 @@ export function createFakeClock(): FakeClock {
 }
 
 export interface FakeConsumer extends Consumer {
-  /** Places of the rows of each table that count as filtered. */
-  filtered: Uint32Array | undefined;
+  /** What is not taken of each table. */
+  notTaken: NotTaken | undefined;
+  /** Runs when the receiver wants everything that is held back to go on. */
+  onRelease: () => void;
   readonly tables: FlowTable[];
   /** Says what became of the tables that are open. */
   settle(settlement: Settlement): void;
@@ -246,7 +248,8 @@ export function createFakeConsumer(): FakeConsumer {
     settle(settlement) {
       for (const onSettled of open.splice(0)) onSettled(settlement);
     },
-    filtered: undefined,
+    notTaken: undefined,
+    onRelease: () => undefined,
     hasRoom: () => room,
     waitForRoom: (signal) =>
       new Promise((resolve) => {
@@ -262,7 +265,10 @@ export function createFakeConsumer(): FakeConsumer {
       this.tables.push(table);
       open.push(onSettled);
       if (this.delivers) this.settle('delivered');
-      return this.filtered;
+      return this.notTaken;
+    },
+    release() {
+      this.onRelease();
     },
     setRoom(value) {
       room = value;

@@ -3,9 +3,25 @@
  * every scrape, because the figures of one collect change together and are published together.
  */
 
+import type { FilterReason } from '../../core/component/define.ts';
 import type { InterfaceSum } from '../../core/table/interface-sums.ts';
-import type { Counter, Gauge, Labels, MetricRegistry } from '../../core/telemetry/metrics.ts';
+import type { Clock } from '../../core/telemetry/clock.ts';
+import type { MetricRegistry } from '../../core/telemetry/metrics.ts';
 import type { Amount, Collected, HookDirection, LedgerRow } from '../../native/index.ts';
+import {
+  type Account,
+  add,
+  addAll,
+  addGrowth,
+  byInterface,
+  emptyTable,
+  growth,
+  inTableOf,
+  nothing,
+  seenOf,
+  total,
+} from './account.ts';
+import { createPublisher, ledgerLines } from './publish.ts';
 
 /** Why rows that were collected did not leave. */
 export type LossReason = 'receiver_stopped' | 'pipeline_failed' | 'pins_refused';
@@ -19,17 +35,31 @@ export interface Ledger {
    * Of the rows of the last collect, which are scaled by `sampling`: every pipeline filtered these. To be said before what
    * became of the others.
    */
-  filtered(sums: readonly InterfaceSum[], sampling: number): void;
+  filtered(reason: FilterReason, sums: readonly InterfaceSum[], sampling: number): void;
+  /**
+   * Of those rows as well: a processor holds these back. They stay in the table over the next collects, until `goes` has
+   * said of all of them what became of them. `withWindow`: even then as long as the others of their collect.
+   */
+  heldBack(sums: readonly InterfaceSum[], sampling: number, withWindow: boolean): HeldRows;
   /** A pipeline took the rows of the last collect. */
   exported(): void;
   /** The rows of the last collect are gone. */
   lost(reason: LossReason): void;
   /** Of a table that is gone: seen, and lost. */
   lostBefore(reason: LossReason, name: string, direction: HookDirection, amount: Amount): void;
+  /** Calls back with the name of each interface that was gone for so long that its figures are part of `(gone)`. */
+  onForgotten(callback: (name: string) => void): void;
   /** By the name of the interface, both directions together. */
   seenBytes(): ReadonlyMap<string, number>;
   /** One line an interface, both directions together. */
   lines(): string[];
+}
+
+/** What became of rows that were held back. */
+export type FateOfHeld = 'exported' | { readonly filtered: FilterReason } | { readonly lost: LossReason };
+
+export interface HeldRows {
+  goes(fate: FateOfHeld, sums: readonly InterfaceSum[]): void;
 }
 
 export interface LedgerOptions {
@@ -38,44 +68,23 @@ export interface LedgerOptions {
   readonly metrics: MetricRegistry;
   /** By the lower 16 bits of the interface index; read again each time, since interfaces come, go and are renamed. */
   readonly interfaceNames: ReadonlyMap<number, string>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
 }
 
-/** Of one interface name and direction. It stays when the interface is gone, and goes on when one of that name is back. */
-interface Account {
-  readonly labels: Labels;
-  exported: Amount;
-  /** Rows that were collected. */
-  rows: Amount;
-  /** Collected with them, and to be left out for this reason. */
-  leaving: Record<string, Amount>;
-  /** By reason. */
-  readonly filtered: Record<string, Amount>;
-  sampled: Amount;
-  readonly lost: Record<string, Amount>;
-}
-
-const nothing: Amount = { bytes: 0, packets: 0 };
-const growth = (now: Amount, before: Amount = nothing): Amount => ({
-  bytes: now.bytes - before.bytes,
-  packets: now.packets - before.packets,
-});
-const add = (a: Amount, b: Amount): Amount => ({ bytes: a.bytes + b.bytes, packets: a.packets + b.packets });
-const total = (amounts: Iterable<Amount>): Amount => [...amounts].reduce(add, nothing);
-
-const filteredOf = ({ filtered }: Account) => total(Object.values(filtered));
-const lostOf = ({ lost }: Account) => total(Object.values(lost));
-const inTableOf = ({ rows, leaving }: Account) => total([rows, ...Object.values(leaving)]);
-const seenOf = (account: Account) =>
-  total([account.exported, inTableOf(account), filteredOf(account), account.sampled, lostOf(account)]);
+/** Takes the figures of interfaces that are gone, so that sums over all interfaces never fall. */
+export const GONE = '(gone)';
+/** After its last packet. Every scrape has had the last figures by then; on a node with many pods series would pile up. */
+export const FORGET_AFTER_MS = 600_000;
 
 /** Shown from the start, as those that the kernel notes. */
 const leftOutOfRows = (): Record<string, Amount> => ({ self: nothing, tunnel: nothing });
 
-export function createLedger({ receiver, metrics, interfaceNames }: LedgerOptions): Ledger {
+export function createLedger({ receiver, metrics, interfaceNames, clock }: LedgerOptions): Ledger {
   const accounts = new Map<string, Account>();
   /** What the kernel had noted of each key and direction. */
   const noted = new Map<string, LedgerRow>();
-  const publish = createPublisher(metrics);
+  const { publish, unpublish } = createPublisher(metrics);
+  const onForgotten: ((name: string) => void)[] = [];
 
   const nameOf = (iface: number) => interfaceNames.get(iface) ?? `${iface}`;
   const accountOf = (iface: number, direction: HookDirection) => accountNamed(nameOf(iface), direction);
@@ -86,8 +95,11 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
     const labels = { receiver, interface: name, direction };
     const account = {
       labels,
+      changedMs: clock.monotonicMs(),
+      changedTo: 0,
       exported: nothing,
       rows: nothing,
+      held: nothing,
       leaving: {},
       filtered: leftOutOfRows(),
       sampled: nothing,
@@ -114,6 +126,33 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
     addGrowth(account.lost, row.lost, before?.lost);
   };
 
+  const amountsOf = (
+    sums: readonly InterfaceSum[],
+    sampling: number,
+    known: (key: string) => Account | undefined = () => undefined,
+  ) =>
+    sums.map(({ iface, direction, bytes, packets }) => {
+      const key = `${iface} ${direction}`;
+      const amount = { bytes: bytes / sampling, packets: packets / sampling };
+      return { key, amount, account: known(key) ?? accountOf(iface, direction) };
+    });
+
+  const forget = () => {
+    const names = new Set(interfaceNames.values()).add(GONE);
+    const nowMs = clock.monotonicMs();
+    for (const [key, account] of accounts) {
+      const seen = seenOf(account).packets;
+      if (seen !== account.changedTo) Object.assign(account, { changedTo: seen, changedMs: nowMs });
+      const { interface: name, direction } = account.labels;
+      const waits = inTableOf(account).packets > 0 || nowMs - account.changedMs < FORGET_AFTER_MS;
+      if (waits || names.has(name)) continue;
+      accounts.delete(key);
+      unpublish(account);
+      if (seen > 0) addAll(accountNamed(GONE, direction), account);
+      for (const callback of onForgotten) callback(name);
+    }
+  };
+
   metrics.onScrape(() => {
     for (const account of accounts.values()) publish(account);
   });
@@ -127,14 +166,30 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
         if (leftOut === undefined) account.rows = add(account.rows, amount);
         else addGrowth(account.leaving, { [leftOut]: amount });
       }
+      forget();
     },
-    filtered(sums, sampling) {
-      for (const { iface, direction, ...scaled } of sums) {
-        const account = accountOf(iface, direction);
-        const amount = { bytes: scaled.bytes / sampling, packets: scaled.packets / sampling };
+    filtered(reason, sums, sampling) {
+      for (const { account, amount } of amountsOf(sums, sampling)) {
         account.rows = growth(account.rows, amount);
-        addGrowth(account.leaving, { rule: amount });
+        addGrowth(account.leaving, { [reason]: amount });
       }
+    },
+    heldBack(sums, sampling, withWindow) {
+      // By then an interface may have another name, or none.
+      const accountsThen = new Map<string, Account>();
+      for (const { key, account, amount } of amountsOf(sums, sampling)) {
+        accountsThen.set(key, account);
+        account.rows = growth(account.rows, amount);
+        account.held = add(account.held, amount);
+      }
+      return {
+        goes(fate, gone) {
+          for (const { amount, account } of amountsOf(gone, sampling, (key) => accountsThen.get(key))) {
+            account.held = growth(account.held, amount);
+            goAs(fate, account, amount, withWindow);
+          }
+        },
+      };
     },
     exported: () =>
       leaveTable((account) => {
@@ -147,97 +202,17 @@ export function createLedger({ receiver, metrics, interfaceNames }: LedgerOption
     lostBefore(reason, name, direction, amount) {
       addGrowth(accountNamed(name, direction).lost, { [reason]: amount });
     },
+    onForgotten: (callback) => void onForgotten.push(callback),
     seenBytes: () =>
       new Map([...byInterface(accounts.values())].map(([name, both]) => [name, total(both.map(seenOf)).bytes])),
     lines: () => ledgerLines([...accounts.values()]),
   };
 }
 
-function emptyTable(account: Account): void {
-  account.rows = nothing;
-  account.leaving = {};
+function goAs(fate: FateOfHeld, account: Account, amount: Amount, withWindow: boolean): void {
+  if (fate === 'exported') {
+    if (withWindow) account.rows = add(account.rows, amount);
+    else account.exported = add(account.exported, amount);
+  } else if ('lost' in fate) addGrowth(account.lost, { [fate.lost]: amount });
+  else addGrowth(withWindow ? account.leaving : account.filtered, { [fate.filtered]: amount });
 }
-
-const byInterface = (accounts: Iterable<Account>) => Map.groupBy(accounts, ({ labels }) => labels.interface ?? '');
-
-type Amounts = Readonly<Record<string, Amount>>;
-
-function addGrowth(to: Record<string, Amount>, now: Amounts, before: Amounts = {}): void {
-  for (const [reason, amount] of Object.entries(now)) {
-    to[reason] = add(to[reason] ?? nothing, growth(amount, before[reason]));
-  }
-}
-
-/** Counters only add, so what was published before is taken off. */
-function createPublisher(metrics: MetricRegistry): (account: Account) => void {
-  const published = new Map<Counter, Map<string, number>>();
-  const counter = (what: string, unit: string, help: string) =>
-    metrics.counter({ name: `otelcol_receiver_ebpf_network_${what}_${unit}_total`, help });
-  const pair = (what: string, help: string) => ({
-    bytes: counter(what, 'bytes', `Bytes ${help}`),
-    packets: counter(what, 'packets', `Packets ${help}`),
-  });
-  const inTable = (unit: string): Gauge =>
-    metrics.gauge({
-      name: `otelcol_receiver_ebpf_network_in_table_${unit}`,
-      help: `Accounted or held back, and not yet committed: ${unit}.`,
-    });
-
-  const seen = pair('seen', 'that the programs saw, each packet once.');
-  const exported = pair('exported', 'that a pipeline took.');
-  const filtered = pair('filtered', 'left out on purpose, by reason.');
-  const sampled = pair('sampled', 'left out by sampling.');
-  const lost = pair('lost', 'lost, by reason.');
-  const inTableGauges = { bytes: inTable('bytes'), packets: inTable('packets') };
-
-  const raise = (one: Counter, value: number, labels: Labels) => {
-    const values = published.get(one) ?? new Map<string, number>();
-    published.set(one, values);
-    const key = JSON.stringify(labels);
-    one.add(value - (values.get(key) ?? 0), labels);
-    values.set(key, value);
-  };
-  const raisePair = (counters: typeof seen, { bytes, packets }: Amount, labels: Labels) => {
-    raise(counters.bytes, bytes, labels);
-    raise(counters.packets, packets, labels);
-  };
-  const raiseByReason = (counters: typeof seen, amounts: Readonly<Record<string, Amount>>, labels: Labels) => {
-    for (const [reason, amount] of Object.entries(amounts)) raisePair(counters, amount, { ...labels, reason });
-  };
-
-  return (account) => {
-    const { labels } = account;
-    raisePair(seen, seenOf(account), labels);
-    raisePair(exported, account.exported, labels);
-    raisePair(sampled, account.sampled, labels);
-    raiseByReason(filtered, account.filtered, labels);
-    raiseByReason(lost, account.lost, labels);
-    const { bytes, packets } = inTableOf(account);
-    inTableGauges.bytes.set(bytes, labels);
-    inTableGauges.packets.set(packets, labels);
-  };
-}
-
-/** `ledger  eth0   seen 81,204,113 B  118,220 pkt   exported 80,991,001 B   filtered 213,112 B   sampled 0   lost 0` */
-function ledgerLines(accounts: readonly Account[]): string[] {
-  const interfaces = byInterface(accounts);
-  const width = Math.max(...[...interfaces.keys()].map((name) => name.length));
-  return [...interfaces].map(([name, both]) => {
-    const seen = total(both.map(seenOf));
-    const parts = [
-      `ledger  ${name.padEnd(width)}`,
-      `seen ${digits(seen.bytes)} B  ${digits(seen.packets)} pkt`,
-      `exported ${bytesText(total(both.map(({ exported }) => exported)))}`,
-      `filtered ${bytesText(total(both.map(filteredOf)))}`,
-      `sampled ${bytesText(total(both.map(({ sampled }) => sampled)))}`,
-      `lost ${bytesText(total(both.map(lostOf)))}`,
-    ];
-    // What no exporter acknowledged, and a later agent takes over.
-    const inTable = total(both.map(inTableOf));
-    if (inTable.packets > 0) parts.push(`in_table ${bytesText(inTable)}`);
-    return parts.join('   ');
-  });
-}
-
-const digits = (value: number) => value.toLocaleString('en-US');
-const bytesText = ({ bytes }: Amount) => (bytes === 0 ? '0' : `${digits(bytes)} B`);

@@ -18,7 +18,7 @@ export async function originOf(
     logger.warn('This host has no such address: beyla.ip is absent.', { agent_ip_iface, agent_ip_type });
   }
   return {
-    resource: agentResource(await resourceSources(id), logger),
+    resource: agentResource(config, await resourceSources(config, id, agentAddress), logger),
     scope: { name: build.command, version: build.version },
     metricNames: config.metric_names,
     features: config.features,

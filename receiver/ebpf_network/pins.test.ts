@@ -112,12 +112,11 @@ test('an interface of the agent before that is not wanted any more is let go', a
 
 test('what would end with the process cannot be pinned', (t) => {
   type Config = Parameters<typeof problemsBetween>[0];
-  const kept = { pin_path: '/sys/fs/bpf/weir', source: 'tc', netns: 'host', tunnels: 'inner' };
+  const kept = { pin_path: '/sys/fs/bpf/weir', source: 'tc', netns: 'host' };
   t.deepEqual(problemsBetween(kept as Config), []);
   for (const [keys, why] of [
     [{ source: 'auto' }, /needs source: tc, got auto/],
     [{ netns: 'all' }, /needs netns: host, got all/],
-    [{ tunnels: 'outer' }, /does not go with tunnels: outer/],
   ] as const) {
     const problems = problemsBetween({ ...kept, ...keys } as Config);
     t.is(problems.length, 1);

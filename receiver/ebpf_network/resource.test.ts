@@ -1,13 +1,17 @@
+import { hostname } from 'node:os';
 import test from 'ava';
 import { createLogger } from '../../core/telemetry/log.ts';
-import { agentResource, type ResourceSources, resourceSources } from './resource.ts';
+import { fullHostName } from './host-name.ts';
+import { agentResource, type ResourceConfig, type ResourceSources, resourceSources } from './resource.ts';
 
 const log: string[] = [];
 const logger = createLogger({ write: (line) => log.push(line) });
 
-function attributes(sources: Partial<ResourceSources> = {}) {
+const defaults: ResourceConfig = { instance_id: { dns: true, override_hostname: '' }, resource_attributes: new Map() };
+
+function attributes(sources: Partial<ResourceSources> = {}, config: Partial<ResourceConfig> = {}) {
   const all = { environment: {}, hostName: 'web-1', machineId: 'f00d', receiverId: 'ebpf_network', ...sources };
-  return agentResource(all, logger).attributes;
+  return agentResource({ ...defaults, ...config }, all, logger).attributes;
 }
 
 test('names the service, the host and the instance', (t) => {
@@ -52,8 +56,53 @@ test('a list that is wrong is left out as a whole, with a warning', (t) => {
   }
 });
 
-test('reads the host', async (t) => {
-  const sources = await resourceSources('ebpf_network');
-  t.true(sources.hostName.length > 0);
+test('the configuration adds, overrides and leaves out, and wins over the environment', (t) => {
+  const environment = { OTEL_RESOURCE_ATTRIBUTES: 'team=a,rack=r1', OTEL_SERVICE_NAME: 'flows' };
+  const resource_attributes = new Map<string, string | number | { enabled: boolean }>([
+    ['team', 'b'],
+    ['service.name', 'edge'],
+    ['shelf', 3],
+    ['host.id', { enabled: false }],
+    ['host.name', { enabled: true }],
+  ]);
+  const { 'service.instance.id': _, ...all } = attributes({ environment }, { resource_attributes });
+  t.deepEqual(all, { 'service.name': 'edge', 'host.name': 'web-1', team: 'b', rack: 'r1', shelf: 3 });
+});
+
+test('a host name that is given is sent, and makes an instance of its own', (t) => {
+  const instance_id = { dns: true, override_hostname: 'edge-7' };
+  const all = attributes({}, { instance_id });
+  t.is(all['host.name'], 'edge-7');
+  t.is(all['host.id'], 'f00d');
+  t.not(all['service.instance.id'], attributes()['service.instance.id']);
+  t.is(all['service.instance.id'], attributes({ machineId: 'beef' }, { instance_id })['service.instance.id']);
+});
+
+test('the domain of the host name comes from the hosts file, else from the DNS, and never from another host', async (t) => {
+  let asked = 0;
+  const name = (hostName: string, hosts: string, pointer?: string) =>
+    fullHostName({
+      hostName,
+      hosts,
+      pointer: async () => {
+        asked++;
+        return pointer;
+      },
+    });
+  const hosts = '127.0.0.1 localhost\n# 10.0.0.1 web-1.wrong web-1\n127.0.1.1\tweb-1.example.com web-1 # this host\n';
+  t.is(await name('web-1', hosts, 'web-1.other'), 'web-1.example.com');
+  t.is(await name('web-1.here', hosts), 'web-1.here');
+  t.is(asked, 0);
+  t.is(await name('web-2', hosts, 'WEB-2.example.org'), 'WEB-2.example.org');
+  t.is(await name('web-2', hosts, 'ip-10-0-0-1.example.org'), 'web-2');
+  t.is(await name('web-2', hosts), 'web-2');
+});
+
+test('reads the host, and asks nobody where the domain is not wanted', async (t) => {
+  const config = { ...defaults, instance_id: { dns: false, override_hostname: '' } };
+  const sources = await resourceSources(config, 'ebpf_network', '192.0.2.1');
+  t.is(sources.hostName, hostname());
   t.not(sources.machineId, '');
+  const full = await resourceSources(defaults, 'ebpf_network', undefined);
+  t.true(full.hostName.startsWith(hostname()));
 });

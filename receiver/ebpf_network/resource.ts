@@ -3,11 +3,17 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import type { AttributeValue } from '../../core/table/dictionary.ts';
 import type { Resource } from '../../core/table/resource.ts';
 import type { Logger } from '../../core/telemetry/log.ts';
+import type { EbpfNetworkConfig } from './config.ts';
+import { fullHostName, hostNameSources } from './host-name.ts';
+
+export type ResourceConfig = Pick<EbpfNetworkConfig, 'instance_id' | 'resource_attributes'>;
 
 export interface ResourceSources {
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** With its domain where that is known and wanted. */
   readonly hostName: string;
   /** Of systemd or D-Bus; undefined when the host has none. */
   readonly machineId: string | undefined;
@@ -17,28 +23,39 @@ export interface ResourceSources {
 
 /**
  * OTEL_RESOURCE_ATTRIBUTES wins over what is found, OTEL_SERVICE_NAME over both, as the OpenTelemetry specification has
- * it. The instance's id is derived, so that series go on after a restart.
+ * it; the configuration wins over all. The instance's id is derived, so that series go on after a restart.
  */
-export function agentResource(sources: ResourceSources, logger: Logger): Resource {
+export function agentResource(config: ResourceConfig, sources: ResourceSources, logger: Logger): Resource {
   const { environment, hostName, machineId, receiverId } = sources;
+  const override = config.instance_id.override_hostname;
   const hostId = machineId ?? hostName;
   const node = environment.NODE_NAME;
   const serviceName = environment.OTEL_SERVICE_NAME;
-  return {
-    attributes: {
-      'service.name': 'weir',
-      'service.instance.id': instanceId(hostId, receiverId),
-      'host.id': hostId,
-      'host.name': hostName,
-      ...(node ? { 'k8s.node.name': node } : {}),
-      ...attributesOf(environment.OTEL_RESOURCE_ATTRIBUTES ?? '', logger),
-      ...(serviceName ? { 'service.name': serviceName } : {}),
-    },
+  const attributes: Record<string, AttributeValue> = {
+    'service.name': 'weir',
+    'service.instance.id': instanceId(override || hostId, receiverId),
+    'host.id': hostId,
+    'host.name': override || hostName,
+    ...(node ? { 'k8s.node.name': node } : {}),
+    ...attributesOf(environment.OTEL_RESOURCE_ATTRIBUTES ?? '', logger),
+    ...(serviceName ? { 'service.name': serviceName } : {}),
   };
+  for (const [name, value] of config.resource_attributes) {
+    if (typeof value !== 'object') attributes[name] = value;
+    else if (!value.enabled) delete attributes[name];
+  }
+  return { attributes };
 }
 
-export async function resourceSources(receiverId: string): Promise<ResourceSources> {
-  return { environment: process.env, hostName: hostname(), machineId: await readMachineId(), receiverId };
+/** `address` is the agent's own, by which the DNS is asked for its name. */
+export async function resourceSources(
+  { instance_id: { dns, override_hostname } }: ResourceConfig,
+  receiverId: string,
+  address: string | undefined,
+): Promise<ResourceSources> {
+  const asks = dns && override_hostname === '';
+  const hostName = asks ? await fullHostName(await hostNameSources(hostname(), address)) : hostname();
+  return { environment: process.env, hostName, machineId: await readMachineId(), receiverId };
 }
 
 async function readMachineId(): Promise<string | undefined> {

@@ -1,8 +1,9 @@
-/** The network namespaces that are counted in, their interfaces, and the watch over both. */
+/** The network namespaces that are counted in, their interfaces and tunnels, and the watch over both. */
 
 import type { Logger } from '../../core/telemetry/log.ts';
 import {
   type InterfaceWatch,
+  type ListedTunnels,
   type NetworkInterface,
   type NetworkNamespace,
   needForOption,
@@ -13,6 +14,7 @@ import { followNamespaces, type Namespaces } from './namespaces.ts';
 /** What it takes from the host. */
 export interface SpaceSource {
   listInterfaces(namespaces?: readonly NetworkNamespace[]): readonly NetworkInterface[];
+  listTunnels(namespaces?: readonly NetworkNamespace[]): ListedTunnels;
   watchInterfaces(onChange: (gone: Iterable<number>) => void, namespace?: NetworkNamespace): InterfaceWatch;
   pollInterfaces(periodMs: number, onChange: () => void): InterfaceWatch;
 }
@@ -53,6 +55,7 @@ export function watchSpaces(
   }
   return {
     listInterfaces: () => source.listInterfaces(namespaces?.current() ?? []),
+    listTunnels: () => source.listTunnels(namespaces?.current() ?? []),
     close() {
       own.close();
       namespaces?.close();

@@ -68,7 +68,7 @@ export function setUp(
     pollInterfaces: () => {
       throw new Error('the default is to watch');
     },
-    ownConnections: () => [],
+    ownConnections: () => ({ list: () => [], onOpened: () => () => {} }),
     readInterfaceBytes: read ?? (async () => new Map(interfaceBytes)),
     write: (line: string) => written.push(line),
   };

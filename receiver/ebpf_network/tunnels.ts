@@ -1,4 +1,4 @@
-/** Keeps the kernel table's list of tunnels what this namespace has, and says which ones it cannot know. */
+/** Keeps the kernel table's list of tunnels what the namespaces have, and says which ones it cannot know. */
 
 import type { Logger } from '../../core/telemetry/log.ts';
 import type { KernelTable, ListedTunnels } from '../../native/index.ts';
@@ -30,8 +30,8 @@ export function createTunnelFollower({ table, listTunnels, logger }: TunnelFollo
     look() {
       const listed = list();
       if (listed === undefined) return;
-      const { tunnels, addresses, unreadable } = listed;
-      table.setTunnels({ tunnels, addresses });
+      const { unreadable, ...tunnelList } = listed;
+      table.setTunnels(tunnelList);
       for (const name of unreadable) {
         if (warned.has(name)) continue;
         warned.add(name);
@@ -40,7 +40,7 @@ export function createTunnelFollower({ table, listTunnels, logger }: TunnelFollo
           fix: 'give the process CAP_NET_ADMIN',
         });
       }
-      const kinds = [...new Set(tunnels.map(({ kind }) => kind))].join();
+      const kinds = [...new Set(tunnelList.tunnels.map(({ kind }) => kind))].join();
       if (kinds !== known) logger.info('Tunnels of these kinds tell what carries one.', { kinds });
       known = kinds;
     },

@@ -12,42 +12,38 @@
 static __u64 random_state = 0x9e3779b97f4a7c15ull;
 
 /* xorshift64 */
-static __always_inline __u64 next_random(void)
+static __always_inline __u64 next_random(__u64 value)
 {
-	__u64 value = random_state;
-
 	value ^= value << 13;
 	value ^= value >> 7;
 	value ^= value << 17;
-	random_state = value;
 	return value;
 }
 
-/* Flips bits of the bytes that the words name; a second time, it flips them back. */
-static __always_inline void flip(struct __sk_buff *skb, const __u64 *changes)
+/* Flips bits as the numbers after this one say; a second time, it flips them back. Returns the last of them. */
+static __always_inline __u64 flip(struct __sk_buff *skb, __u64 random)
 {
 	__u8 *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 
-	for (int i = 0; i < FUZZ_CHANGES; i++) {
-		__u32 offset = (changes[i] >> 8) & (FUZZ_BYTES - 1);
-		if (data + offset + 1 <= end)
-			data[offset] ^= (__u8)changes[i];
+	random = next_random(random);
+	__u32 wanted = random % (FUZZ_CHANGES + 1);
+	for (__u32 i = 0; i < FUZZ_CHANGES; i++) {
+		random = next_random(random);
+		__u32 offset = (random >> 24) & (FUZZ_BYTES - 1);
+		if (i < wanted && data + offset + 1 <= end)
+			data[offset] ^= (__u8)(random >> 16);
 	}
+	return random;
 }
 
 static __always_inline int fuzz(struct __sk_buff *skb, __u32 direction, __u32 link_bytes)
 {
-	__u64 changes[FUZZ_CHANGES];
-	__u32 wanted = next_random() % (FUZZ_CHANGES + 1);
+	/* One number, and not the changes: the stack has no room for more. */
+	__u64 before = random_state;
 
-	for (__u32 i = 0; i < FUZZ_CHANGES; i++) {
-		changes[i] = next_random() >> 16;
-		if (i >= wanted)
-			changes[i] = 0;
-	}
-	flip(skb, changes);
+	random_state = flip(skb, before);
 	count_frame(skb, direction, link_bytes);
-	flip(skb, changes);
+	flip(skb, before);
 	return NEXT_PROGRAM;
 }
 

@@ -1,9 +1,10 @@
 /**
- * A real Kubernetes API server as a process of the test, in a folder of its own, listening on loopback only. No
- * controllers run: what they would make (EndpointSlices, addresses of pods, service accounts) the test makes itself.
+ * A real Kubernetes API server as a process of the test, in a folder of its own, listening on loopback or in a namespace
+ * of the test. No controllers run: what they would make (EndpointSlices, addresses of pods, service accounts) the test
+ * makes itself.
  */
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
@@ -12,7 +13,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import type { ClusterNetwork } from '../support/cluster-network.ts';
 import type { KubernetesObject } from '../support/kubernetes-objects.ts';
+import type { NetworkNamespace } from '../support/network-namespace.ts';
+import { startRelay } from '../support/relay.ts';
+import { API_PORT, type ClusterApi } from '../support/test-cluster.ts';
 import { until } from '../support/until.ts';
 
 const BUILD = fileURLToPath(new URL('../../scripts/build-apiserver.sh', import.meta.url));
@@ -51,28 +56,40 @@ export interface ApiServer {
   stop(): Promise<void>;
 }
 
-export async function startApiServer(): Promise<ApiServer> {
+/** Where it listens; the test itself, which is elsewhere, reaches it by a socket of the file system. */
+export interface ApiServerPlace {
+  readonly namespace: NetworkNamespace;
+  /** One of the namespace's own, and not of its loopback. */
+  readonly address: string;
+}
+
+export async function startApiServer(place?: ApiServerPlace): Promise<ApiServer> {
   const binary = execFileSync(BUILD, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
   const folder = mkdtempSync(path.join(tmpdir(), 'weir-apiserver-'));
-  const port = await freePort();
-  const flags = prepare(folder, port);
+  const address = place?.address ?? '127.0.0.1';
+  const port = place === undefined ? await freePort() : API_PORT;
+  const flags = prepare(folder, address, port);
+  const door = place === undefined ? { port } : { socketPath: path.join(folder, 'door.sock') };
+  if (place !== undefined) await startRelay(place.namespace, door.socketPath!, `${address}:${port}`);
   let server: ChildProcess;
 
   const ca = () => readFileSync(path.join(folder, 'certificates/apiserver.crt'), 'utf8');
   const request = async (method: string, at: string, body?: unknown) => {
-    const { status, text: answer } = await send({ method, at, body, port, ca: ca() });
+    const { status, text: answer } = await send({ method, at, body, ...door, ca: ca() });
     if (status >= 300) throw new Error(`${method} ${at}: ${status} ${answer}`);
     return JSON.parse(answer) as KubernetesObject;
   };
 
   async function start(): Promise<void> {
     const log: Buffer[] = [];
-    server = spawn(binary, [folder, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const options = { stdio: ['ignore', 'pipe', 'pipe'] } satisfies SpawnOptions;
+    const run = place === undefined ? spawn : place.namespace.spawn;
+    server = run(binary, [folder, ...flags], options);
     server.stdout?.on('data', (chunk) => log.push(chunk));
     server.stderr?.on('data', (chunk) => log.push(chunk));
     let ready = false;
     const ask = async () => {
-      const { status } = await send({ method: 'GET', at: 'readyz', port, ca: ca() });
+      const { status } = await send({ method: 'GET', at: 'readyz', ...door, ca: ca() });
       ready = status === 200;
     };
     // Until it listens and has a certificate, asking fails.
@@ -94,7 +111,7 @@ export async function startApiServer(): Promise<ApiServer> {
 
   await start();
   return {
-    url: `https://127.0.0.1:${port}`,
+    url: `https://${address}:${port}`,
     port,
     adminToken: ADMIN_TOKEN,
     ca,
@@ -118,15 +135,21 @@ export async function startApiServer(): Promise<ApiServer> {
   };
 }
 
+/** On the router of a cluster. */
+export async function openRealApi({ router, control }: ClusterNetwork): Promise<ApiServer & ClusterApi> {
+  const server = await startApiServer({ namespace: router, address: control });
+  return { ...server, token: server.adminToken };
+}
+
 /** Writes keys and tokens into the folder; gives the server's flags. */
-function prepare(folder: string, port: number): readonly string[] {
+function prepare(folder: string, address: string, port: number): readonly string[] {
   const at = (name: string) => path.join(folder, name);
   mkdirSync(at('certificates'));
   execFileSync('openssl', ['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', at('accounts.key')]);
   writeFileSync(at('tokens.csv'), `${ADMIN_TOKEN},admin,admin,"system:masters"\n`);
   return [
-    '--bind-address=127.0.0.1',
-    '--advertise-address=127.0.0.1',
+    `--bind-address=${address}`,
+    `--advertise-address=${address}`,
     `--secure-port=${port}`,
     `--cert-dir=${at('certificates')}`,
     '--service-account-issuer=https://kubernetes.default.svc',
@@ -153,11 +176,12 @@ interface Sent {
   readonly method: string;
   readonly at: string;
   readonly body?: unknown;
-  readonly port: number;
+  readonly port?: number;
+  readonly socketPath?: string;
   readonly ca: string;
 }
 
-function send({ method, at, body, port, ca }: Sent): Promise<{ status: number; text: string }> {
+function send({ method, at, body, ca, ...door }: Sent): Promise<{ status: number; text: string }> {
   const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
   const text = body === undefined ? '' : JSON.stringify(body);
   const headers = {
@@ -167,7 +191,9 @@ function send({ method, at, body, port, ca }: Sent): Promise<{ status: number; t
     'content-length': Buffer.byteLength(text),
   };
   return new Promise((resolve, reject) => {
-    const request = https.request({ host: '127.0.0.1', port, path: `/${at}`, method, headers, ca }, (response) => {
+    // The certificate names it so, however it is reached.
+    const to = { host: '127.0.0.1', servername: 'kubernetes', ...door };
+    const request = https.request({ ...to, path: `/${at}`, method, headers, ca }, (response) => {
       textOf(response).then((answer) => resolve({ status: response.statusCode ?? 0, text: answer }), reject);
     });
     request.on('error', reject);

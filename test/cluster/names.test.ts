@@ -1,14 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { parseAllDocuments } from 'yaml';
 import { WHOLE_CLUSTER } from '../../core/kubernetes/scope.ts';
 import { createSharedStores } from '../../core/kubernetes/shared-stores.ts';
 import { followCluster } from '../support/kubernetes-harness.ts';
 import { type KubernetesObject, node, pod, podStatus, service, slice } from '../support/kubernetes-objects.ts';
 import { createRecordingHost } from '../support/recording-host.ts';
+import { openAccount } from '../support/test-cluster.ts';
 import { until } from '../support/until.ts';
+import { applyLogged, openServiceAccount } from './accounts.ts';
 import { type ApiServer, startApiServer } from './api-server.ts';
 
 let api: ApiServer;
@@ -148,29 +146,14 @@ test('a pod behind a headless Service keeps its name and has the Service', async
   t.is(nameAt('10.244.6.5'), 'db-0');
 });
 
-const ACCOUNT = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'weir', namespace: 'default' } };
-
-/** A token that ends when its Secret is deleted. */
-async function tokenOf(secret: KubernetesObject): Promise<string> {
-  const { uid } = (await api.create(secret)).metadata;
-  const bound = { kind: 'Secret', apiVersion: 'v1', name: secret.metadata.name, uid };
-  const spec = { audiences: ['https://kubernetes.default.svc'], expirationSeconds: 600, boundObjectRef: bound };
-  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec };
-  const made = await api.request('POST', 'api/v1/namespaces/default/serviceaccounts/weir/token', body);
-  return (made.status as { readonly token: string }).token;
-}
-
 test('a service account without permission is told what to apply, and a token that was renewed is taken', async (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'weir-account-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
-  const secret = (name: string) => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'default' } });
-  await api.create(ACCOUNT);
-  writeFileSync(path.join(folder, 'token'), await tokenOf(secret('first')));
-  writeFileSync(path.join(folder, 'ca.crt'), api.ca());
+  const tokens = await openServiceAccount(api, 'weir');
+  const account = openAccount(api.ca(), await tokens.next());
+  t.teardown(account.remove);
 
   const host = createRecordingHost('k8s_attributes');
   const environment = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(api.port) };
-  const stores = createSharedStores({ serviceAccountFolder: folder, environment });
+  const stores = createSharedStores({ serviceAccountFolder: account.folder, environment });
   const connection = { authType: 'autodetect', kubeConfigPath: '', context: '' } as const;
   const lease = stores.request({ connection, scope: WHOLE_CLUSTER }, host);
   t.teardown(() => lease.stop());
@@ -180,15 +163,12 @@ test('a service account without permission is told what to apply, and a token th
   const report = host.log.find(({ level }) => level === 'error')?.message ?? '';
   t.regex(report, /may not list \w+.*system:serviceaccount:default:weir/);
 
-  // What is logged is applied as it stands.
-  const yaml = report.slice(report.indexOf('apiVersion:'), report.lastIndexOf('   ['));
-  for (const document of parseAllDocuments(yaml)) await api.create(document.toJS() as KubernetesObject);
+  await applyLogged(api, report);
   await until('all may be read', () => store.health.forbidden.size === 0);
   t.is(await store.health.waitForSync(30_000), 'synced');
 
   const nameAt = (address: string) => store.identityAt(address, Date.now())?.name;
-  writeFileSync(path.join(folder, 'token'), await tokenOf(secret('second')));
-  await api.delete(secret('first'));
+  account.renew(await tokens.next());
   await api.create(pod({ name: 'after-rotation', node: 'node-t', ips: ['10.244.7.5'] }));
   await until('events come', () => nameAt('10.244.7.5') === 'after-rotation');
 });

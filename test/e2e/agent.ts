@@ -9,7 +9,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { decodeBlock } from '../../core/config/block.ts';
 import { createLogger } from '../../core/telemetry/log.ts';
+import { schema } from '../../receiver/ebpf_network/config.ts';
 import { agentResource, resourceSources } from '../../receiver/ebpf_network/resource.ts';
 import type { Certificate } from '../support/certificate.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
@@ -21,6 +23,17 @@ export { until };
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const SINK = fileURLToPath(new URL('../support/otlp-sink.ts', import.meta.url));
 const READY = 'Everything is ready. Begin running and processing data.';
+
+/** A process in a namespace has mounts of its own, so this /run, where a pod has its service account, is the agent's. */
+const MOUNT_ACCOUNT = `mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io &&
+  ln -s "$0" /run/secrets/kubernetes.io/serviceaccount && exec "$@"`;
+
+/** What a pod gives to the process in it. */
+export interface AgentSurroundings {
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Holds `token` and `ca.crt`, which may change while the agent runs. */
+  readonly serviceAccountFolder?: string;
+}
 
 export interface Ended {
   readonly code: number | null;
@@ -41,8 +54,12 @@ export interface Agent {
 }
 
 /** Starts `weir --config` with this text; resolves when every program is attached and every component runs. */
-export async function startAgent(namespace: NetworkNamespace, yaml: string): Promise<Agent> {
-  const running = runAgent(namespace, yaml);
+export async function startAgent(
+  namespace: NetworkNamespace,
+  yaml: string,
+  surroundings: AgentSurroundings = {},
+): Promise<Agent> {
+  const running = runAgent(namespace, yaml, surroundings);
   const ended = running.ended.then(({ code, stderr }) => {
     throw new Error(`the agent ended with code ${code} before it was ready:\n${stderr}`);
   });
@@ -63,11 +80,16 @@ export async function startAgent(namespace: NetworkNamespace, yaml: string): Pro
 }
 
 /** Starts the agent and waits for nothing: for configurations that it refuses. */
-export function runAgent(namespace: NetworkNamespace, yaml: string) {
+export function runAgent(namespace: NetworkNamespace, yaml: string, surroundings: AgentSurroundings = {}) {
+  const { environment = {}, serviceAccountFolder } = surroundings;
   const folder = mkdtempSync(join(tmpdir(), 'weir-test-'));
   const file = join(folder, 'collector.yaml');
   writeFileSync(file, yaml);
-  const child = namespace.spawn(process.execPath, [MAIN, '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const agent = [process.execPath, MAIN, '--config', file];
+  const [command = '', ...rest] =
+    serviceAccountFolder === undefined ? agent : ['sh', '-c', MOUNT_ACCOUNT, serviceAccountFolder, ...agent];
+  const env = { ...process.env, ...environment };
+  const child = namespace.spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
   const stdout = textOf(child, 'stdout');
   const stderr = textOf(child, 'stderr');
   const ended = once(child, 'close').then(([code]): Ended => {
@@ -131,7 +153,8 @@ export async function startSink(
 
 /** The points of the receiver of this id, among those of several. */
 export async function pointsOfReceiver(points: readonly ReceivedPoint[], id: string): Promise<ReceivedPoint[]> {
-  const { attributes } = agentResource(await resourceSources(id), createLogger());
+  const { config } = decodeBlock(schema, undefined);
+  const { attributes } = agentResource(config, await resourceSources(config, id, undefined), createLogger());
   return points.filter(({ resource }) => resource['service.instance.id'] === attributes['service.instance.id']);
 }
 

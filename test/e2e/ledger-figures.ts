@@ -9,12 +9,17 @@ const PREFIX = 'otelcol_receiver_ebpf_network_';
 /** Values by name without its prefix, then by labels without the receiver: `eth0 ingress`, `eth0 egress protocol`. */
 export type Figures = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
-export async function scrape(namespace: NetworkNamespace): Promise<Figures> {
+/** All that the agent says of itself. */
+export async function scrapeText(namespace: NetworkNamespace): Promise<string> {
   const script = 'process.stdout.write(await (await fetch("http://localhost:8888/metrics")).text())';
   const stdio = ['ignore', 'pipe', 'inherit'] as const;
   const child = namespace.spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: [...stdio] });
+  return text(child.stdout!);
+}
+
+export async function scrape(namespace: NetworkNamespace): Promise<Figures> {
   const figures = new Map<string, Map<string, number>>();
-  for (const [, name = '', labels = '', value] of (await text(child.stdout!)).matchAll(/^(\w+)\{(.*)\} (\S+)$/gm)) {
+  for (const [, name = '', labels = '', value] of (await scrapeText(namespace)).matchAll(/^(\w+)\{(.*)\} (\S+)$/gm)) {
     if (!name.startsWith(PREFIX)) continue;
     const label = (key: string) => new RegExp(`\\b${key}="([^"]*)"`).exec(labels)?.[1];
     if (label('receiver') !== 'ebpf_network') throw new Error(`${name} is of no receiver: ${labels}`);

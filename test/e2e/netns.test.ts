@@ -18,28 +18,12 @@ import {
 import { icmpEchoes } from '../support/traffic.ts';
 import { runAgent, startAgent, until } from './agent.ts';
 import { everySource, observe, sourceNames, totalsBy } from './every-source.ts';
+import { fileOf, naming, seeing } from './named-namespaces.ts';
 
 test.after.always(removeNetworkNamespaces);
 
 const ECHOES = 10;
 const FRAME_BYTES = 98;
-
-/** A file that is the namespace, as long as a process lives there: the other name of it, for the agent's folder. */
-function fileOf(namespace: NetworkNamespace): string {
-  return `/proc/${namespace.spawn('sleep', ['infinity'], { stdio: 'ignore' }).pid}/ns/net`;
-}
-
-const naming = (name: string, file: string) => `touch /run/netns/${name} && mount --bind ${file} /run/netns/${name}`;
-
-/** The host's namespace, where a process sees these names and no others. */
-function seeing(host: NetworkNamespace, names: Readonly<Record<string, NetworkNamespace>>): NetworkNamespace {
-  const named = Object.entries(names).map(([name, namespace]) => naming(name, fileOf(namespace)));
-  const script = ['mount -t tmpfs none /run/netns', ...named, 'exec "$@"'].join(' && ');
-  return {
-    ...host,
-    spawn: (command, args, options) => host.spawn('sh', ['-c', script, 'sh', command, ...args], options),
-  };
-}
 
 /** Runs a line of shell where the agent sees files, from the root that it has. */
 const beside = (pid: number, line: string) => execFileSync('nsenter', ['-t', `${pid}`, '-m', '-r', 'sh', '-c', line]);

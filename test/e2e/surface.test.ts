@@ -119,15 +119,15 @@ service:
       [agent]: '192.0.2.10',
     });
   }
-  t.deepEqual(values(of('network.flow.io', 'UDP')), [[request.wireBytes, 'By']]);
-  t.deepEqual(values(of('network.flow.packets', 'UDP')), [[7, '{packet}']]);
-  const icmp = of('network.flow.io', 'ICMPv6').find(({ attributes }) => attributes['source.address'] === server.ipv6);
+  t.deepEqual(values(of('network.flow.io', 'udp')), [[request.wireBytes, 'By']]);
+  t.deepEqual(values(of('network.flow.packets', 'udp')), [[7, '{packet}']]);
+  const icmp = of('network.flow.io', 'icmpv6').find(({ attributes }) => attributes['source.address'] === server.ipv6);
   t.deepEqual(icmp?.attributes, {
     'source.address': server.ipv6,
     'destination.address': client.ipv6,
     'source.name': server.ipv6,
     'destination.name': client.ipv6,
-    'network.transport': 'ICMPv6',
+    'network.transport': 'icmpv6',
     'network.type': 'ipv6',
     'network.interface.name': 'eth0',
     'network.interface.direction': 'egress',

@@ -1,44 +1,16 @@
 /** Tables of a receiver through a configured pipeline that names both ends by range, zone and DNS: points out. */
 
 import test, { type ExecutionContext } from 'ava';
-import { type Consumer, defineExporter, defineReceiver } from '../../core/component/define.ts';
-import { loadConfig } from '../../core/config/load.ts';
-import { startService } from '../../core/pipeline/service.ts';
-import { flowAttributes } from '../../core/table/flow-columns.ts';
-import type { MetricTable } from '../../core/table/metric-table.ts';
-import { createTestFlows, pointsOf, type TestFlow } from '../../core/table/testing.ts';
-import attributeSelect from '../../processors/attribute_select/index.ts';
-import cidr from '../../processors/cidr/index.ts';
-import reverseDns from '../../processors/reverse_dns/index.ts';
-import zone from '../../processors/zone/index.ts';
+import type { TestFlow } from '../../core/table/testing.ts';
 import { type NameServer, startNameServer } from '../support/name-server.ts';
+import { startTablePipeline } from '../support/table-pipeline.ts';
 
 const ATTRIBUTES = ['src.cidr', 'dst.cidr', 'src.name', 'dst.name', 'src.zone', 'dst.zone', 'src.region', 'scope'];
 
 async function setUp(t: ExecutionContext, processors: string, { address }: Pick<NameServer, 'address'>) {
-  const exported: MetricTable[] = [];
-  let consumer: Consumer | undefined;
-  const source = defineReceiver<object>({
-    type: 'source',
-    stability: 'alpha',
-    description: 'Tables of the test.',
-    config: {},
-    adds: flowAttributes,
-    create: (_config, _host, given) => {
-      consumer = given;
-      return {};
-    },
-  });
-  const sink = defineExporter<object>({
-    type: 'sink',
-    stability: 'alpha',
-    description: 'Keeps what arrives.',
-    config: {},
-    create: () => ({ hasRoom: () => true, onRoom: () => undefined, export: (tables) => void exported.push(...tables) }),
-  });
-  const yaml = `
-receivers: {source: }
-processors:
+  const { points } = await startTablePipeline(
+    t,
+    `
   cidr: {cidrs: [10.0.0.0/8, {cidr: 10.2.0.0/16, name: shop}, 2001:db8::/32]}
   zone:
     cidrs:
@@ -48,22 +20,10 @@ processors:
   reverse_dns: {servers: ['${address}']}
   attribute_select:
   attribute_select/all:
-    select: {'*': {include: [${ATTRIBUTES.join(', ')}]}}
-exporters: {sink: }
-service:
-  telemetry: {metrics: {level: none}}
-  pipelines: {metrics: {receivers: [source], processors: [${processors}], exporters: [sink]}}
-`;
-  const components = [source, sink, cidr, zone, reverseDns, attributeSelect];
-  const config = loadConfig({ uris: [`yaml:${yaml}`] }, components);
-  const service = await startService(config, { build: { command: 'weir', version: '0.1.0' }, write: () => undefined });
-  t.teardown(service.stop);
-  const tables = createTestFlows();
-  return (flows: readonly TestFlow[]) => {
-    exported.length = 0;
-    consumer!.consume(tables(flows));
-    return new Map(exported.map((table) => [table.metric.name, pointsOf(table)]));
-  };
+    select: {'*': {include: [${ATTRIBUTES.join(', ')}]}}`,
+    processors,
+  );
+  return points;
 }
 
 const names: Readonly<Record<string, string>> = { '8.8.8.8': 'dns.example', '10.2.0.1': 'checkout.shop.example' };

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Certificate } from './certificate.ts';
 import type { KubernetesObject } from './kubernetes-objects.ts';
 
@@ -81,9 +82,15 @@ export const failWith =
 export const reset: Fault = (response) => {
   response.writeHead(200, { 'content-type': 'application/json' });
   response.write('{"kind":"PodList","metadata":{"resourceVersion":"1"},"items":[{"metadata":', () =>
-    response.socket?.resetAndDestroy(),
+    breakOff(response),
   );
 };
+
+/** By a reset, where the socket has one. */
+function breakOff({ socket }: ServerResponse): void {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket?.resetAndDestroy();
+}
 
 /** No fault: for the requests before one. */
 export const pass: Fault = () => false;
@@ -91,7 +98,8 @@ export const pass: Fault = () => false;
 /** Nothing comes, not even headers. */
 export const silence: Fault = () => {};
 
-export async function openKubernetesApi(certificate?: Certificate): Promise<KubernetesApi> {
+/** Listens on loopback, or at a socket of the file system; TLS with a certificate. */
+export async function openKubernetesApi(certificate?: Certificate, socketPath?: string): Promise<KubernetesApi> {
   const objects = new Map<string, Map<string, KubernetesObject>>(
     Object.values(RESOURCES).map((name) => [name, new Map()]),
   );
@@ -126,6 +134,13 @@ export async function openKubernetesApi(certificate?: Certificate): Promise<Kube
 
   const send = ({ response }: Watch, { type, object }: Change) =>
     void response.write(`${JSON.stringify({ type, object })}\n`);
+
+  /** Of namespaces alone: of no other object anybody asks for one. */
+  function one(response: ServerResponse, name: string): void {
+    const found = objects.get('namespaces')!.get(`/${name}`);
+    if (found === undefined) failWith(404, `namespaces "${name}" not found`)(response, {} as ReceivedRequest);
+    else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(found));
+  }
 
   function list(response: ServerResponse, { resource, query }: ReceivedRequest): void {
     const [at = '', after = ''] = (query.get('continue') ?? `${version} `).split(' ');
@@ -173,13 +188,14 @@ export async function openKubernetesApi(certificate?: Certificate): Promise<Kube
       const who = 'User "system:serviceaccount:monitoring:weir"';
       failWith(403, `${resource} is forbidden: ${who} cannot ${verb} resource "${resource}"`)(response, request);
     } else if (verb === 'watch') watch(response, request);
+    else if (!objects.has(resource)) one(response, request.path.split('/').at(-1)!);
     else list(response, request);
   }
 
   const server = certificate === undefined ? createServer(answer) : createSecureServer(certificate, answer);
-  server.listen(0, '127.0.0.1');
+  server.listen(socketPath === undefined ? { port: 0, host: '127.0.0.1' } : { path: socketPath });
   await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = socketPath === undefined ? (server.address() as AddressInfo).port : 0;
 
   const api: KubernetesApi = {
     url: `http${certificate === undefined ? '' : 's'}://127.0.0.1:${port}`,
@@ -213,8 +229,7 @@ export async function openKubernetesApi(certificate?: Certificate): Promise<Kube
       watches.clear();
       for (const { response } of ended) {
         if (how === 'ended') response.end();
-        else if (certificate === undefined) response.socket?.resetAndDestroy();
-        else response.socket?.destroy();
+        else breakOff(response);
       }
     },
     tokens: undefined,

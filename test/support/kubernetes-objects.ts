@@ -146,6 +146,7 @@ export interface SliceOptions {
   readonly service: string;
   readonly addresses: readonly string[];
   readonly port?: number;
+  readonly protocol?: string;
 }
 
 export const slice = ({
@@ -154,11 +155,12 @@ export const slice = ({
   service: of,
   addresses,
   port = 80,
+  protocol = 'TCP',
 }: SliceOptions): KubernetesObject => ({
   apiVersion: 'discovery.k8s.io/v1',
   kind: 'EndpointSlice',
   metadata: { name, namespace, labels: { 'kubernetes.io/service-name': of } },
   addressType: addresses[0]?.includes(':') ? 'IPv6' : 'IPv4',
   endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
-  ports: [{ name: 'port-0', protocol: 'TCP', port }],
+  ports: [{ name: 'port-0', protocol, port }],
 });

@@ -42,6 +42,14 @@ export function tableOf(rows: readonly Row[], overrides: Partial<MetricTable> = 
   };
 }
 
+/** A delta table of any number of series, each with the name of its number and the value 1. */
+export function numberedSeries(count: number, overrides: Partial<MetricTable> = {}): MetricTable {
+  const names = Array.from({ length: count }, (_, i) => `a-long-name-of-a-pod-${i}`);
+  const series = new SeriesIndex([{ name: 'src.name', dictionary: listDictionary(names) }]);
+  const ids = Uint32Array.from(names, (_, code) => series.intern([code]));
+  return tableOf([], { series, ids, values: new Float64Array(count).fill(1), ...overrides });
+}
+
 function seriesOf(rows: readonly Row['attributes'][]): { series: SeriesIndex; ids: Uint32Array } {
   const names = [...new Set(rows.flatMap((attributes) => Object.keys(attributes)))];
   const columns = names.map((name) => {

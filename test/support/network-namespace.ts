@@ -58,7 +58,11 @@ export interface VethOptions {
    * link-local address to ask for routers or announce groups from. Default false.
    */
   readonly quiet?: boolean;
+  /** Each alone in its network: routes are the caller's. Default a network of the pair. */
+  readonly addresses?: readonly [EndAddresses, EndAddresses];
 }
+
+export type EndAddresses = Pick<VethEnd, 'ipv4' | 'ipv6'>;
 
 const namespaces = new Set<NetworkNamespace>();
 let sequence = 0;
@@ -101,7 +105,15 @@ export function joinByVeth(
   const ends = [
     { namespace: left, name: leftName, host: 1 },
     { namespace: right, name: rightName, host: 2 },
-  ].map(({ namespace, name, host }) => configure(namespace, name, host, options));
+  ].map(({ namespace, name, host }) => {
+    const network = {
+      ipv4: `10.200.${pairs}.${host}`,
+      ipv6: `fd00:200:${pairs.toString(16)}::${host}`,
+      bits: [24, 64],
+    };
+    const alone = options.addresses && { ...options.addresses[host - 1]!, bits: [32, 128] };
+    return configure(namespace, name, alone ?? network, options);
+  });
   for (const { namespace, name } of ends) ip('-n', namespace.name, 'link', 'set', name, 'up');
   const [first, second] = [ends[0]!, ends[1]!];
   if (options.quiet === true) {
@@ -119,15 +131,18 @@ function introduce(end: VethEnd, other: VethEnd): void {
   }
 }
 
-function configure(namespace: NetworkNamespace, name: string, host: number, options: VethOptions): VethEnd {
+function configure(
+  namespace: NetworkNamespace,
+  name: string,
+  { ipv4, ipv6, bits }: EndAddresses & { readonly bits: readonly number[] },
+  options: VethOptions,
+): VethEnd {
   if (options.quiet === true) {
     ip('-n', namespace.name, 'link', 'set', name, 'addrgenmode', 'none', 'arp', 'off');
   }
-  const ipv4 = `10.200.${pairs}.${host}`;
-  const ipv6 = `fd00:200:${pairs.toString(16)}::${host}`;
-  ip('-n', namespace.name, 'address', 'add', `${ipv4}/24`, 'dev', name);
+  ip('-n', namespace.name, 'address', 'add', `${ipv4}/${bits[0]}`, 'dev', name);
   // nodad: an address under duplicate detection cannot be used for a second.
-  ip('-n', namespace.name, 'address', 'add', `${ipv6}/64`, 'dev', name, 'nodad');
+  ip('-n', namespace.name, 'address', 'add', `${ipv6}/${bits[1]}`, 'dev', name, 'nodad');
   if (options.mtuBytes !== undefined) ip('-n', namespace.name, 'link', 'set', name, 'mtu', String(options.mtuBytes));
   if (options.offload === false) {
     for (const feature of ['tso', 'gso', 'gro']) namespace.run('ethtool', '-K', name, feature, 'off');

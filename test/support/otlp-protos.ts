@@ -54,10 +54,16 @@ interface KeyValue {
   readonly value: { readonly stringValue?: string; readonly intValue?: string; readonly boolValue?: boolean };
 }
 
+const plain = { longs: String, enums: String, defaults: true, arrays: true } as const;
+
 /** Every field, those with default values included; throws on malformed bytes. */
 export function decodeRequest(body: Uint8Array): DecodedRequest {
-  const options = { longs: String, enums: String, defaults: true, arrays: true } as const;
-  return requestType.toObject(requestType.decode(body), options) as DecodedRequest;
+  return requestType.toObject(requestType.decode(body), plain) as DecodedRequest;
+}
+
+/** The same of a request in OTLP/JSON. */
+export function decodeJsonRequest(request: object): DecodedRequest {
+  return requestType.toObject(requestType.fromObject(request), plain) as DecodedRequest;
 }
 
 export function encodeResponse(partialSuccess?: { rejectedDataPoints: number; errorMessage: string }): Buffer {

@@ -13,7 +13,7 @@ import { enterNetworkNamespace } from './native.ts';
 export type PeerOrder = { readonly networkNamespace: string } & (
   | { readonly role: 'tcp-server'; readonly address: string; readonly expectedBytes: number }
   | { readonly role: 'tcp-client'; readonly address: string; readonly port: number; readonly bytes: number }
-  | { readonly role: 'udp-receiver'; readonly address: string; readonly answered: boolean }
+  | { readonly role: 'udp-receiver'; readonly address: string; readonly port: number; readonly answered: boolean }
   | {
       readonly role: 'udp-sender';
       readonly address: string;
@@ -46,7 +46,7 @@ switch (order.role) {
     await sendTcp(order.address, order.port, order.bytes);
     break;
   case 'udp-receiver':
-    await receiveUdp(order.address, order.answered);
+    await receiveUdp(order.address, order.port, order.answered);
     break;
   case 'udp-sender':
     await sendUdp(order.address, order.port, order.payloadBytes, order.answered);
@@ -81,7 +81,7 @@ async function sendTcp(address: string, serverPort: number, bytes: number): Prom
   say({ kind: 'closed' });
 }
 
-async function receiveUdp(address: string, answered: boolean): Promise<void> {
+async function receiveUdp(address: string, serverPort: number, answered: boolean): Promise<void> {
   const socket = datagramSocket(address);
   // Below zero while datagrams come before the word of how many to expect.
   let expected = 0;
@@ -94,7 +94,7 @@ async function receiveUdp(address: string, answered: boolean): Promise<void> {
     if (answered) socket.send(datagram, from, sender);
     add(-1);
   });
-  socket.bind(0, address);
+  socket.bind(serverPort, address);
   await once(socket, 'listening');
   say({ kind: 'ready', port: socket.address().port });
 }

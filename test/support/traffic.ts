@@ -10,6 +10,7 @@ import { Worker } from 'node:worker_threads';
 import { longerWhenEmulated } from './emulated.ts';
 import type { NetworkNamespace, VethEnd } from './network-namespace.ts';
 import type { PeerCommand, PeerMessage, PeerOrder } from './traffic-peer.ts';
+import { until } from './until.ts';
 
 export type Family = 'ipv4' | 'ipv6';
 
@@ -57,7 +58,6 @@ const ICMP_ECHO_HEADER_BYTES = 8;
 /** Datagrams on their way at a time: far below what a receive buffer or the kernel's backlog holds. */
 const UDP_BATCH = 64;
 const PING_INTERVAL_S = 0.002;
-const POLL_MS = 5;
 const PATIENCE_MS = longerWhenEmulated(60_000);
 const NOTHING: WireAmount = { segments: 0, payloadBytes: 0, wireBytes: 0 };
 
@@ -95,12 +95,21 @@ export async function tcpTransfer(transfer: Ends & { bytes: number }): Promise<E
   }
 }
 
-/** Sends datagrams; resolves when all have arrived, and with `answered` when each came back as well. */
+/** Sends datagrams, by default to any port; resolves when all arrived, and with `answered` when each came back as well. */
 export async function udpDatagrams(
-  sent: Ends & { datagrams: number; payloadBytes: number; answered?: boolean },
+  sent: Ends & { datagrams: number; payloadBytes: number; answered?: boolean; port?: number },
 ): Promise<Exchange> {
-  const { client, server, family, datagrams, payloadBytes, answered = false, dial = atItsAddress(sent) } = sent;
-  const receiver = startPeer({ ...inside(server), role: 'udp-receiver', address: server[family], answered });
+  const {
+    client,
+    server,
+    family,
+    datagrams,
+    payloadBytes,
+    answered = false,
+    port = 0,
+    dial = atItsAddress(sent),
+  } = sent;
+  const receiver = startPeer({ ...inside(server), role: 'udp-receiver', address: server[family], port, answered });
   try {
     const serverPort = await receiver.ready();
     const order = { ...dial(serverPort), payloadBytes, answered };
@@ -192,14 +201,6 @@ function socketsOf(namespace: NetworkNamespace, port: number): string {
 /** ss leaves out figures that are zero. */
 function figure(said: string, name: string): number {
   return Number(new RegExp(`\\b${name}:(\\d+)`).exec(said)?.[1] ?? 0);
-}
-
-async function until(what: string, reached: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + PATIENCE_MS;
-  while (!reached()) {
-    if (performance.now() > deadlineMs) throw new Error(`waited ${PATIENCE_MS} ms until ${what}`);
-    await delay(POLL_MS);
-  }
 }
 
 function inside({ namespace }: VethEnd): { networkNamespace: string } {

@@ -1,0 +1,28 @@
+/** Hands tables to an exporter, whose failure costs its own points only. */
+
+import type { Exporter, Settlement } from '../component/define.ts';
+import { exporterCounters } from '../queue/counters.ts';
+import type { MetricTable } from '../table/metric-table.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { MetricRegistry } from '../telemetry/metrics.ts';
+
+export type Departure = (
+  id: string,
+  exporter: Exporter,
+  tables: readonly MetricTable[],
+  onSettled: (settlement: Settlement) => void,
+) => void;
+
+export function createDeparture(logger: Logger, metrics: MetricRegistry): Departure {
+  return (id, exporter, tables, onSettled) => {
+    try {
+      exporter.export(tables, onSettled);
+    } catch (error) {
+      // A defect of that exporter: the others get their tables, and the receiver has delivered.
+      const points = tables.reduce((sum, { ids }) => sum + ids.length, 0);
+      exporterCounters({ id, metrics }).sendFailed(points);
+      logger.error('Exporter failed on a window.', { 'otelcol.component.id': id, points, error });
+      onSettled('given_up');
+    }
+  };
+}

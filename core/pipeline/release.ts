@@ -1,0 +1,150 @@
+/**
+ * Lets go, in time, of what the processors of one pipeline hold back: when it is due and an exporter has room, and all of
+ * it when everything ends. Who waits for what became of a table waits until nothing of it is held any more.
+ */
+
+import type { Exporter, HeldPoints, Settlement } from '../component/define.ts';
+import type { MetricTable } from '../table/metric-table.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { MetricRegistry } from '../telemetry/metrics.ts';
+import { createDeparture } from './departure.ts';
+import { createLosses } from './losses.ts';
+import type { Room } from './room.ts';
+import { settleTogether } from './settle.ts';
+import { runPoints, type Step } from './steps.ts';
+
+type Settle = (settlement: Settlement) => void;
+
+export interface Releaser {
+  /**
+   * After a table went through. `part` is asked for one more part of what becomes of that table, if the processors now
+   * hold something; with tables of other receivers it may be settled later than its own rows were.
+   */
+  consumed(part: () => Settle): void;
+  start(): void;
+  /** Lets everything go: when no table comes any more, and before the processors stop. Safe before start and twice. */
+  stop(): Promise<void>;
+}
+
+export interface ReleaserParts {
+  readonly pipeline: string;
+  readonly processors: readonly Step[];
+  /** Of this pipeline, by id. */
+  readonly exporters: ReadonlyMap<string, Exporter>;
+  readonly room: Room;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: MetricRegistry;
+}
+
+/** Between two releases, so that a processor that is always due does not keep everything else from running. */
+const LEAST_GAP_MS = 10;
+/** At the end an exporter that is full may take so long to have room; then it is given what it will count as refused. */
+export const LAST_ROOM_PATIENCE_MS = 5000;
+
+/** Undefined when no processor of the pipeline holds anything back. */
+export function createReleaser(parts: ReleaserParts): Releaser | undefined {
+  const { pipeline, processors, exporters, room, clock, logger, metrics } = parts;
+  const holders = processors.flatMap(({ processor: { held } }, at) => (held === undefined ? [] : [{ held, at }]));
+  if (holders.length === 0) return undefined;
+  const exportTo = createDeparture(logger, metrics);
+  const lost = createLosses(logger, metrics);
+  const ending = new AbortController();
+  let waiting: Waiting | undefined;
+  let changed = new AbortController();
+  let sleepingUntilMs = Infinity;
+  let running: Promise<void> | undefined;
+  let stopping: Promise<void> | undefined;
+
+  const dueMs = () => Math.min(...holders.map(({ held }) => held.dueMs() ?? Infinity));
+  const holdsNothing = () => holders.every(({ held }) => held.dueMs() === undefined);
+  const hasRoom = () => [...exporters.values()].some((exporter) => exporter.hasRoom());
+  const until = async (reached: () => boolean, signal: AbortSignal) => {
+    while (!reached() && !signal.aborted) await room.next(signal);
+  };
+
+  function letGo(held: HeldPoints, at: number, nowMs: number): readonly MetricTable[] {
+    let released: readonly MetricTable[] = [];
+    try {
+      released = held.release(nowMs);
+      return runPoints(processors.slice(at + 1), released);
+    } catch (error) {
+      lost(pipeline, released, error);
+      waiting?.part()('given_up');
+      return [];
+    }
+  }
+
+  function release(nowMs: number): void {
+    const tables = holders.flatMap(({ held, at }) => letGo(held, at, nowMs));
+    const group = waiting;
+    if (tables.length > 0) {
+      for (const [id, exporter] of exporters) exportTo(id, exporter, tables, group?.part() ?? (() => undefined));
+    }
+    if (group === undefined || !holdsNothing()) return;
+    waiting = undefined;
+    group.close();
+  }
+
+  async function run(): Promise<void> {
+    let notBeforeMs = 0;
+    while (!ending.signal.aborted) {
+      sleepingUntilMs = Math.max(dueMs(), notBeforeMs);
+      const delayMs = sleepingUntilMs - clock.monotonicMs();
+      if (delayMs > 0) {
+        changed = new AbortController();
+        await clock.sleep(delayMs, AbortSignal.any([changed.signal, ending.signal]));
+        continue;
+      }
+      await until(hasRoom, ending.signal);
+      if (ending.signal.aborted) return;
+      release(clock.monotonicMs());
+      notBeforeMs = clock.monotonicMs() + LEAST_GAP_MS;
+    }
+  }
+
+  async function end(): Promise<void> {
+    ending.abort();
+    await running;
+    if (holdsNothing()) return;
+    const patience = new AbortController();
+    const waited = new AbortController();
+    void clock.sleep(LAST_ROOM_PATIENCE_MS, waited.signal).then(() => patience.abort());
+    await until(hasRoom, patience.signal);
+    waited.abort();
+    release(Infinity);
+  }
+
+  return {
+    consumed(part) {
+      if (holdsNothing()) return;
+      waiting ??= createWaiting();
+      waiting.add(part());
+      if (dueMs() < sleepingUntilMs) changed.abort();
+    },
+    start() {
+      running = run();
+    },
+    stop() {
+      stopping ??= end();
+      return stopping;
+    },
+  };
+}
+
+/** Those who wait until nothing is held any more, and what became of all that was let go since then. */
+interface Waiting {
+  add(settle: Settle): void;
+  part(): Settle;
+  close(): void;
+}
+
+function createWaiting(): Waiting {
+  const settles: Settle[] = [];
+  const part = settleTogether((settlement) => {
+    for (const settle of settles) settle(settlement);
+  });
+  const open = part();
+  return { add: (settle) => void settles.push(settle), part, close: () => open('delivered') };
+}

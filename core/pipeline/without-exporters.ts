@@ -1,0 +1,36 @@
+/** A configuration that runs as it is, but sends nothing: what would leave each pipeline is handed to the caller. */
+
+import { defineExporter } from '../component/define.ts';
+import type { PipelineConfig, ResolvedConfig } from '../config/types.ts';
+import type { MetricTable } from '../table/metric-table.ts';
+
+/** There is always room. Self-metrics have no port: an agent may be running. */
+export function withoutExporters(
+  config: ResolvedConfig,
+  onTables: (pipeline: PipelineConfig, tables: readonly MetricTable[]) => void,
+): ResolvedConfig {
+  const idOf = ({ id }: PipelineConfig) => `in_place_of_exporters/${id}`;
+  const exporters = config.pipelines.map((pipeline) => {
+    const definition = defineExporter<unknown>({
+      type: 'in_place_of_exporters',
+      stability: 'alpha',
+      description: 'Looks at what would leave.',
+      config: {},
+      create: () => ({
+        hasRoom: () => true,
+        onRoom: () => undefined,
+        export(tables, onSettled = () => undefined) {
+          onTables(pipeline, tables);
+          onSettled('delivered');
+        },
+      }),
+    });
+    return { id: idOf(pipeline), type: definition.type, definition, config: {}, placeOf: () => pipeline.place };
+  });
+  return {
+    ...config,
+    exporters,
+    pipelines: config.pipelines.map((pipeline) => ({ ...pipeline, exporters: [idOf(pipeline)] })),
+    telemetry: { ...config.telemetry, metrics: { ...config.telemetry.metrics, level: 'none' } },
+  };
+}

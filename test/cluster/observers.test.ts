@@ -1,0 +1,6 @@
+/** Two nodes with an agent each, and a real API server. */
+
+import { testObservers } from '../support/observer-cases.ts';
+import { openRealApi } from './api-server.ts';
+
+testObservers(openRealApi, 'default');

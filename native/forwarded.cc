@@ -90,10 +90,8 @@ void Forwarded::move_debt(const flow_key &from, const flow_key &to)
 	debts_.erase(found);
 }
 
-flow_amount Forwarded::inside(const flow_key &ends, uint8_t direction, const flow_amount &row)
+flow_amount Forwarded::take_off(const flow_key &ends, flow_amount row)
 {
-	if (open_.empty() || direction != FLOW_INGRESS)
-		return {};
 	const auto found = open_.find(flow_of(ends));
 	if (found == open_.end())
 		return {};

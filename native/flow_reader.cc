@@ -203,7 +203,7 @@ void FlowReader::note_new(uint32_t index, flow_amount total)
 	if (new_flows_.empty())
 		new_flows_.reserve(row_bound());
 	new_flows_.push_back(
-	    {.key = slots_[index].key, .total = total, .slot = index, .identity = known_[index].identity});
+	    {.key = slots_[index].key, .slot = index, .total = total, .identity = known_[index].identity});
 }
 
 } // namespace weir

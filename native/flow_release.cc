@@ -135,7 +135,7 @@ std::vector<OverflowFlow> FlowReader::read_overflow(const Columns &columns, Wind
 void FlowReader::take_overflow(const std::vector<OverflowFlow> &flows)
 {
 	for (const OverflowFlow &flow : flows)
-		new_flows_.push_back({.key = flow.key, .total = flow.amount, .slot = no_slot});
+		new_flows_.push_back({.key = flow.key, .slot = no_slot, .total = flow.amount});
 }
 
 // Flows that are committed and still in the map would be read again.

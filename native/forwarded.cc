@@ -65,7 +65,7 @@ void Forwarded::find_ends(Window &window, TrueEnds &true_ends)
 		known->second.windows = 0;
 		if (is_new || known->second.asked.asks_again())
 			asked.push_back(
-			    {.key = key, .total = flow.amount, .slot = no_slot, .identity = known->second.asked});
+			    {.key = key, .slot = no_slot, .total = flow.amount, .identity = known->second.asked});
 	}
 	if (asked.empty())
 		return;
@@ -90,10 +90,8 @@ void Forwarded::move_debt(const flow_key &from, const flow_key &to)
 	debts_.erase(found);
 }
 
-flow_amount Forwarded::inside(const flow_key &ends, uint8_t direction, const flow_amount &row)
+flow_amount Forwarded::take_off(const flow_key &ends, flow_amount row)
 {
-	if (open_.empty() || direction != FLOW_INGRESS)
-		return {};
 	const auto found = open_.find(flow_of(ends));
 	if (found == open_.end())
 		return {};

@@ -55,10 +55,10 @@ constexpr uint32_t no_slot = UINT32_MAX;
 // Kept small: a first read has as many as there are flows.
 struct NewFlow {
 	flow_key key;
-	flow_amount total; // since the slot was opened
 	uint32_t slot;
 	initiator told = INITIATOR_UNKNOWN; // by conntrack
 	bool is_early = false;		    // nobody can tell yet what it is: it stays in the table until the next read
+	flow_amount total;		    // since the slot was opened
 	Identity identity = {};		    // what was known when it was asked about before
 	std::unique_ptr<Translation> translation = nullptr; // none: its packets show the true ends
 	std::unique_ptr<flow_key> dialled = nullptr;	    // what the client of a translated connection wanted

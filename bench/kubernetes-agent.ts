@@ -1,6 +1,8 @@
 /**
  * What a cluster costs the whole agent: started as a pod is, with k8s_attributes, against a server of generated pods in
  * another process, over TLS; then 10,000 pod updates a second. The row of no pods is the same agent without the processor.
+ *
+ *   [BENCH_PODS=0,100000] npm run bench -- kubernetes-agent
  */
 
 import type { ChildProcess } from 'node:child_process';
@@ -18,7 +20,7 @@ import { createNetworkNamespace, joinByVeth, type NetworkNamespace } from '../te
 import { type Account, openAccount } from '../test/support/test-cluster.ts';
 import { cpuSecondsOf, memoryMbOf } from './tools/process-figures.ts';
 
-const SIZES = [0, 1000, 10_000, 50_000, 100_000];
+const SIZES = (process.env.BENCH_PODS ?? '0,1000,10000,50000,100000').split(',').map(Number);
 const UPDATES_PER_SECOND = 10_000;
 const UPDATE_SECONDS = 10;
 const SETTLE_MS = 10_000;

@@ -1,6 +1,8 @@
 /**
  * What a cluster costs the whole agent: started as a pod is, with k8s_attributes, against a server of generated pods in
  * another process, over TLS; then 10,000 pod updates a second. The row of no pods is the same agent without the processor.
+ *
+ *   [BENCH_PODS=0,100000] npm run bench -- kubernetes-agent
  */
 
 import type { ChildProcess } from 'node:child_process';
@@ -18,7 +20,7 @@ import { createNetworkNamespace, joinByVeth, type NetworkNamespace } from '../te
 import { type Account, openAccount } from '../test/support/test-cluster.ts';
 import { cpuSecondsOf, memoryMbOf } from './tools/process-figures.ts';
 
-const SIZES = [0, 1000, 10_000, 50_000, 100_000];
+const SIZES = (process.env.BENCH_PODS ?? '0,1000,10000,50000,100000').split(',').map(Number);
 const UPDATES_PER_SECOND = 10_000;
 const UPDATE_SECONDS = 10;
 const SETTLE_MS = 10_000;
@@ -62,23 +64,21 @@ function startNode(namespace: NetworkNamespace, given: readonly string[], enviro
   return namespace.spawn(process.execPath, given, { stdio: ['ignore', 'pipe', 'inherit'], env });
 }
 
-/** Milliseconds from the last update sent to the last one known, and the cores that took. */
+/** Milliseconds from the last update sent to when all are known, and the cores that took while they were sent. */
 async function measureUpdates(namespace: NetworkNamespace, { port, account }: Server, pid: number) {
   const cpu = cpuSecondsOf(pid);
   const url = `https://127.0.0.1:${port}/updates?rate=${UPDATES_PER_SECOND}&seconds=${UPDATE_SECONDS}`;
-  const script = `process.stdout.write(await (await fetch('${url}', { method: 'POST' })).text())`;
+  const script = `const answer = await fetch('${url}', { method: 'POST' });
+    process.stdout.write((await answer.text()).replace('sent-', '') + ' ' + answer.headers.get('changed'));`;
   const trust = { NODE_EXTRA_CA_CERTS: path.join(account.folder, 'ca.crt') };
   const sending = startNode(namespace, ['--input-type=module', '--eval', script], trust);
-  const last = await text(sending.stdout!);
-  const sentMs = Number(/^sent-(\d+)$/.exec(last)?.[1]);
-  if (Number.isNaN(sentMs)) throw new Error(`the updates were not sent: ${last}`);
-  let [known, knownMs] = ['', Date.now()];
-  for (;;) {
-    const now = /^otelcol_otelsvc_k8s_pod_updated.*$/m.exec(await scrapeText(namespace))?.[0] ?? '';
-    if (now === known) break;
-    [known, knownMs] = [now, Date.now()];
-  }
-  return { cores: (cpuSecondsOf(pid) - cpu) / UPDATE_SECONDS, lateMs: knownMs - sentMs };
+  const said = await text(sending.stdout!);
+  const [, sentMs, changed] = /^(\d+) (\d+)$/.exec(said) ?? [];
+  if (sentMs === undefined) throw new Error(`the updates were not sent: ${said}`);
+  const updated = async () =>
+    Number(/^otelcol_otelsvc_k8s_pod_updated\S* (\d+)$/m.exec(await scrapeText(namespace))?.[1] ?? 0);
+  while ((await updated()) < Number(changed));
+  return { cores: (cpuSecondsOf(pid) - cpu) / UPDATE_SECONDS, lateMs: Date.now() - Number(sentMs) };
 }
 
 async function measure(pods: number): Promise<string> {

@@ -6,6 +6,7 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { keepYoungGenerationSmall } from '../cli/young-generation.ts';
 import { systemClock } from '../core/telemetry/clock.ts';
 import { followCluster } from '../test/support/kubernetes-harness.ts';
 
@@ -13,6 +14,7 @@ const SIZES = [1000, 10_000, 50_000, 100_000];
 const UPDATES_PER_SECOND = 10_000;
 const UPDATE_SECONDS = 10;
 const MEGABYTE = 1024 * 1024;
+keepYoungGenerationSmall(); // as the agent does
 const SERVER = fileURLToPath(new URL('tools/kubernetes-server.ts', import.meta.url));
 const MARKER_ADDRESS = '10.255.255.255';
 

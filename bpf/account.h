@@ -137,6 +137,27 @@ static __noinline int account_overflow(struct __sk_buff *skb, const struct packe
 	return 0;
 }
 
+enum slot_found { SLOT_OF_ANOTHER, SLOT_OF_FLOW, SLOT_CLAIMED_NOW, NO_SLOT };
+
+static __always_inline enum slot_found look_at(struct flow_slot *slot, const __u64 *words)
+{
+	__u32 state = READ_ONCE(slot->state);
+
+	if (state == SLOT_READY)
+		return same_key(after_state(slot, state)->key.words, words) ? SLOT_OF_FLOW : SLOT_OF_ANOTHER;
+	return state == SLOT_FREE && claim(slot) ? SLOT_CLAIMED_NOW : SLOT_OF_ANOTHER;
+}
+
+#ifdef WITHOUT_PERFMON
+/* Not inline: what stands there sixteen times must be short, since a socket takes no program of more than 20 KB. */
+__noinline int look_at_index(const struct packet *packet, __u32 index)
+{
+	struct flow_slot *slot = bpf_map_lookup_elem(&flow_slots, &index);
+
+	return packet && slot ? look_at(slot, packet->key.words) : NO_SLOT;
+}
+#endif
+
 static __always_inline void account(struct __sk_buff *skb, const struct packet *packet, enum packet_place kept)
 {
 	const __u64 *words = packet->key.words;
@@ -148,16 +169,18 @@ static __always_inline void account(struct __sk_buff *skb, const struct packet *
 	STRAIGHT_ON
 	for (__u32 probe = 1; probe <= 2 * PROBE_WINDOW; probe++) {
 		index = place & mask;
+#ifdef WITHOUT_PERFMON
+		enum slot_found found = look_at_index(packet, index);
+#else
 		slot = bpf_map_lookup_elem(&flow_slots, &index);
-		if (!slot)
-			break;
-		__u32 state = READ_ONCE(slot->state);
-		if (state == SLOT_READY) {
-			if (same_key(after_state(slot, state)->key.words, words))
-				goto opened;
-		} else if (state == SLOT_FREE && claim(slot)) {
+		enum slot_found found = slot ? look_at(slot, words) : NO_SLOT;
+#endif
+		if (found == SLOT_OF_FLOW)
+			goto opened;
+		if (found == SLOT_CLAIMED_NOW)
 			goto claimed;
-		}
+		if (found == NO_SLOT)
+			break;
 		place = probe == PROBE_WINDOW ? flow_place(hash, probe) : place + 1;
 	}
 	if (kept == IN_REGISTERS) {
@@ -169,8 +192,18 @@ static __always_inline void account(struct __sk_buff *skb, const struct packet *
 	return;
 
 claimed:
+#ifdef WITHOUT_PERFMON
+	slot = bpf_map_lookup_elem(&flow_slots, &index);
+	if (!slot)
+		return;
+#endif
 	open_slot(skb, slot, index, packet, epoch, mask);
 opened:
+#ifdef WITHOUT_PERFMON
+	slot = bpf_map_lookup_elem(&flow_slots, &index);
+	if (!slot)
+		return;
+#endif
 	__sync_fetch_and_add(&slot->bytes, packet->bytes);
 	__sync_fetch_and_add(&slot->packets, packet->packets);
 	if (slot->epoch != epoch || packet->tcp_flags & TCP_FLAGS_NOTED) {

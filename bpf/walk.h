@@ -37,7 +37,8 @@ struct header_walk {
 	WALK_NUMBER(__u8) fragment_protocol; /* what a datagram's id is unique within; 0 for IPv6 */
 	WALK_NUMBER(__u8) first_fragment;
 	WALK_NUMBER(__u8) later_fragment; /* the transport header is in another packet */
-	WALK_NUMBER(__u8) memory_bytes;	  /* header bytes that no segment has on the wire */
+	WALK_NUMBER(__u8) length_unstated;
+	WALK_NUMBER(__u8) memory_bytes; /* header bytes that no segment has on the wire */
 };
 
 /* Finds the protocol of a frame behind its tags. */
@@ -100,6 +101,45 @@ static __always_inline enum parse_result walk_ipv4(struct __sk_buff *skb, struct
 	return walk_length(skb, walk, ip.ihl * 4, bpf_ntohs(ip.tot_len), ip.tot_len == 0);
 }
 
+enum walked { WALK_ON, WALKED, WALK_MALFORMED };
+
+/* Moves over one extension header, if it is one. */
+#ifdef WITHOUT_PERFMON
+/* Not inline: what stands there eight times must be short, since a socket takes no program of more than 20 KB. */
+__noinline int walk_extension(struct __sk_buff *skb, struct header_walk *walk)
+#else
+static __always_inline int walk_extension(struct __sk_buff *skb, struct header_walk *walk)
+#endif
+{
+	__u8 header[IPV6_EXTENSION_BYTES];
+
+	if (!walk)
+		return WALK_MALFORMED;
+	WALK_NUMBER(__u8) next = walk->protocol;
+	if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS && next != IPPROTO_FRAGMENT &&
+	    next != IPPROTO_AH)
+		return WALKED;
+	if (bpf_skb_load_bytes(skb, walk->offset, header, sizeof(header)))
+		return WALK_MALFORMED;
+	walk->protocol = header[0];
+	if (next == IPPROTO_FRAGMENT) {
+		walk->offset += IPV6_EXTENSION_BYTES;
+		walk->later_fragment = ((header[2] << 8 | header[3]) & IPV6_FRAGMENT_OFFSET) != 0;
+		walk->first_fragment = !walk->later_fragment && (header[3] & IPV6_MORE_FRAGMENTS);
+		walk->fragment_id = *(__u32 *)&header[4];
+	} else if (next == IPPROTO_AH) {
+		walk->offset += (header[1] + 2) * 4; /* RFC 4302: in words, less two */
+	} else {
+		walk->offset += (header[1] + 1) * 8;
+		/* The kernel's own note on a packet that states no length; segments go without it. */
+		if (walk->length_unstated && header[1] == 0 && header[2] == IPV6_OPTION_JUMBO)
+			walk->memory_bytes = IPV6_EXTENSION_BYTES;
+	}
+	if (walk->offset > walk->end)
+		return WALK_MALFORMED;
+	return walk->later_fragment ? WALKED : WALK_ON;
+}
+
 static __always_inline enum parse_result walk_ipv6(struct __sk_buff *skb, struct header_walk *walk, __u64 *words)
 {
 	struct ipv6hdr ip;
@@ -113,33 +153,12 @@ static __always_inline enum parse_result walk_ipv6(struct __sk_buff *skb, struct
 	walk->protocol = ip.nexthdr;
 	if (walk_length(skb, walk, IPV6_BYTES, IPV6_BYTES + bpf_ntohs(ip.payload_len), ip.payload_len == 0) != PARSED)
 		return PARSE_MALFORMED;
+	walk->length_unstated = ip.payload_len == 0;
 	STRAIGHT_ON
 	for (int i = 0; i < IPV6_MAX_EXTENSIONS; i++) {
-		__u8 header[IPV6_EXTENSION_BYTES];
-		WALK_NUMBER(__u8) next = walk->protocol;
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
-		    next != IPPROTO_FRAGMENT && next != IPPROTO_AH)
-			return PARSED;
-		if (bpf_skb_load_bytes(skb, walk->offset, header, sizeof(header)))
-			return PARSE_MALFORMED;
-		walk->protocol = header[0];
-		if (next == IPPROTO_FRAGMENT) {
-			walk->offset += IPV6_EXTENSION_BYTES;
-			walk->later_fragment = ((header[2] << 8 | header[3]) & IPV6_FRAGMENT_OFFSET) != 0;
-			walk->first_fragment = !walk->later_fragment && (header[3] & IPV6_MORE_FRAGMENTS);
-			walk->fragment_id = *(__u32 *)&header[4];
-		} else if (next == IPPROTO_AH) {
-			walk->offset += (header[1] + 2) * 4; /* RFC 4302: in words, less two */
-		} else {
-			walk->offset += (header[1] + 1) * 8;
-			/* The kernel's own note on a packet that states no length; segments go without it. */
-			if (ip.payload_len == 0 && header[1] == 0 && header[2] == IPV6_OPTION_JUMBO)
-				walk->memory_bytes = IPV6_EXTENSION_BYTES;
-		}
-		if (walk->offset > walk->end)
-			return PARSE_MALFORMED;
-		if (walk->later_fragment)
-			return PARSED;
+		int walked = walk_extension(skb, walk);
+		if (walked != WALK_ON)
+			return walked == WALKED ? PARSED : PARSE_MALFORMED;
 	}
 	return PARSE_MALFORMED;
 }

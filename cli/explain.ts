@@ -54,13 +54,18 @@ const count = (value: number, noun: string) => `${value.toLocaleString('en-US')}
 
 function textOf(following: Following, seconds: string): string {
   const reports = following.reports();
+  const narrower = 'add ATTRIBUTE=VALUE to see fewer';
+  const [more, left] = [following.more(), following.notFollowed()];
+  const notes = [
+    ...(more === 0 ? [] : [`${count(more, 'more flow')} matched: ${narrower}.`]),
+    ...(left === 0 ? [] : [`${count(left, 'row')} that may match were too many to follow: ${narrower}.`]),
+  ].map((note) => `\n${note}\n`);
   if (reports.length === 0) {
-    return `No flow matched in ${seconds} s, of ${count(following.rowsSeen(), 'row')} that receivers handed over.\n`;
+    const seen = `No flow matched in ${seconds} s, of ${count(following.rowsSeen(), 'row')} that receivers handed over.\n`;
+    return [seen, ...notes].join('');
   }
   const byFlow = Map.groupBy(reports, ({ receiver, given }) => JSON.stringify([receiver, flowLine(given)]));
-  const more = following.more();
-  const rest = more === 0 ? '' : `\n${count(more, 'more flow')} matched: add ATTRIBUTE=VALUE to see fewer.\n`;
-  return `${[...byFlow.values()].map(flowText).join('\n')}${rest}\nSeen in ${seconds} s.\n`;
+  return `${[...byFlow.values()].map(flowText).join('\n')}${notes.join('')}\nSeen in ${seconds} s.\n`;
 }
 
 type Given = FlowReport['given'];

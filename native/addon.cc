@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <linux/if.h>
+#include <malloc.h>
 
 #include "clsact_hooks.h"
 #include "conversions.h"
@@ -90,8 +91,21 @@ Napi::Value remove_left(const Napi::CallbackInfo &info)
 	return text_array(info.Env(), with_errors(info.Env(), remove_left_filters));
 }
 
+// What a window needs is as large as the table and comes and goes. glibc would raise the size from which memory is
+// mapped alone, and given back when it is freed, with the first large block that is freed (mallopt(3)), and keep tens
+// of megabytes in its heaps. For the whole process: the arrays of JavaScript are such blocks too.
+void give_back_what_is_freed()
+{
+#ifdef __GLIBC__
+	constexpr int large_block = 256 * 1024;
+	::mallopt(M_MMAP_THRESHOLD, large_block);
+	::mallopt(M_TRIM_THRESHOLD, 4 * large_block);
+#endif
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports)
 {
+	give_back_what_is_freed();
 	KernelTable::define(env);
 	exports.Set("open", Napi::Function::New(env, KernelTable::open, "open"));
 	exports.Set("listInterfaces", Napi::Function::New(env, interfaces, "listInterfaces"));

@@ -4,14 +4,15 @@
 // none any more, the last ones are remembered.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <deque>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "../bpf/flow.h"
+#include "conversation.h"
 
 namespace weir
 {
@@ -19,101 +20,51 @@ namespace weir
 // Conversations without a slot that are remembered: 3 MiB at most.
 constexpr size_t remembered_conversations = 65536;
 
-// One end of a connection.
-struct End {
-	uint8_t address[16];
-	__be16 port;
-
-	// Any order will do, and this one is a few instructions.
-	bool operator<(const End &other) const
-	{
-		return std::memcmp(this, &other, sizeof(End)) < 0;
-	}
-	bool operator==(const End &other) const
-	{
-		return std::memcmp(this, &other, sizeof(End)) == 0;
-	}
-};
-static_assert(std::has_unique_object_representations_v<End>);
-
-inline End source_of(const flow_key &key)
-{
-	End end = {.address = {}, .port = key.src_port};
-	std::memcpy(end.address, key.src, sizeof(end.address));
-	return end;
-}
-
-inline End destination_of(const flow_key &key)
-{
-	End end = {.address = {}, .port = key.dst_port};
-	std::memcpy(end.address, key.dst, sizeof(end.address));
-	return end;
-}
-
-// What is known of who opened a connection, and by what. A handshake always wins; a guess gives way to anything.
-enum client_end : uint8_t { CLIENT_UNKNOWN, CLIENT_IS_LOWER, CLIENT_IS_HIGHER };
-enum evidence : uint8_t { NO_EVIDENCE, GUESSED_BY_PORTS, OBSERVED, HANDSHAKE };
-
-struct Verdict {
-	client_end client = CLIENT_UNKNOWN;
-	weir::evidence evidence = NO_EVIDENCE;
-
-	bool operator==(const Verdict &) const = default;
-};
-
-struct Conversation {
-	End lower, higher; // in this order
-	uint8_t transport;
-	Verdict verdict = {};
-	bool waits_to_be_forgotten = false;
-	uint32_t slots = 0;
-	uint32_t scratch = 0; // of one read
-
-	bool operator==(const Conversation &other) const
-	{
-		return lower == other.lower && higher == other.higher && transport == other.transport;
-	}
-};
-static_assert(sizeof(Conversation) == 48);
-
 class Conversations
 {
       public:
 	struct Place {
 		uint32_t number; // of the connection; never 0
 		bool is_new;
+		bool source_is_lower; // of its ends
 	};
 
-	// A flow's source is the lower end, or the higher.
-	static bool source_is_lower(const flow_key &key)
+	// There will be no more than this many new ones: room for them is made once.
+	void reserve(size_t added)
 	{
-		return !(destination_of(key) < source_of(key));
+		// Room that nobody needs is not touched, so it costs no memory.
+		const size_t needed = conversations_.size() + added - std::min(added, free_.size());
+		if (needed > conversations_.capacity())
+			conversations_.reserve(std::max(needed, 2 * conversations_.capacity()));
+		size_t size = table_.size();
+		while ((used_ + added) * 2 > size)
+			size *= 2;
+		if (size > table_.size())
+			grow(size);
 	}
 
-	// The connection that a flow belongs to.
+	// Before a place is asked for: so many questions after another wait for memory together.
+	void prefetch(const flow_key &key) const
+	{
+		__builtin_prefetch(&table_[hash(key) & (table_.size() - 1)]);
+	}
+
+	// The connection that a flow belongs to. There must be room for it.
 	Place place_of(const flow_key &key)
 	{
+		const bool source_is_lower = !(destination_of(key) < source_of(key));
 		Conversation wanted = {
 		    .lower = source_of(key), .higher = destination_of(key), .transport = key.transport};
-		if (wanted.higher < wanted.lower)
+		if (!source_is_lower)
 			std::swap(wanted.lower, wanted.higher);
-		if ((used_ + 1) * 2 > table_.size())
-			grow();
-		uint32_t &entry = table_[find(wanted)];
-		if (entry != 0)
-			return {.number = entry, .is_new = false};
-		if (free_.empty()) {
-			conversations_.push_back(wanted);
-			entry = static_cast<uint32_t>(conversations_.size());
-		} else {
-			entry = free_.back();
-			free_.pop_back();
-			conversations_[entry - 1] = wanted;
-		}
+		const uint32_t hash = Conversations::hash(key);
+		Entry &entry = table_[find(hash, wanted)];
+		if (entry.number != 0)
+			return {.number = entry.number, .is_new = false, .source_is_lower = source_is_lower};
+		entry = {.hash = hash, .number = take_number(wanted)};
 		used_++;
-		const uint32_t number = entry;
-		wait_to_be_forgotten(number);
-		return {.number = number, .is_new = true};
+		wait_to_be_forgotten(entry.number);
+		return {.number = entry.number, .is_new = true, .source_is_lower = source_is_lower};
 	}
 
 	Conversation &operator[](uint32_t number)
@@ -148,15 +99,38 @@ class Conversations
       private:
 	static constexpr size_t initial_table = 1024;
 
-	static uint64_t hash(const Conversation &connection)
+	// The hash stands beside the number, so that a look at the connection is for the right one, nearly always.
+	struct Entry {
+		uint32_t hash = 0;
+		uint32_t number = 0; // 0 is empty
+	};
+
+	// Of both directions the same.
+	static uint32_t hash(const flow_key &key)
 	{
-		flow_key key = {};
-		std::memcpy(key.src, connection.lower.address, sizeof(key.src));
-		std::memcpy(key.dst, connection.higher.address, sizeof(key.dst));
-		key.src_port = connection.lower.port;
-		key.dst_port = connection.higher.port;
-		key.transport = connection.transport;
-		return flow_hash(key.words);
+		const uint64_t end = hash_of_end(key.words, key.src_port),
+			       other = hash_of_end(key.words + 2, key.dst_port);
+		const uint64_t mixed = ((end ^ other) + end * other) * 0xff51afd7ed558ccdu + key.transport;
+		return static_cast<uint32_t>((mixed ^ mixed >> 32) * 0x9e3779b97f4a7c15u >> 32);
+	}
+
+	static uint64_t hash_of_end(const __u64 *address, __be16 port)
+	{
+		uint64_t mixed = (address[1] ^ address[0] * 0xd6e8feb86659fd93u) * 0x9e3779b97f4a7c15u;
+		mixed = (mixed ^ mixed >> 32 ^ port) * 0xa0761d6478bd642fu;
+		return mixed ^ mixed >> 29;
+	}
+
+	uint32_t take_number(const Conversation &wanted)
+	{
+		if (free_.empty()) {
+			conversations_.push_back(wanted);
+			return static_cast<uint32_t>(conversations_.size());
+		}
+		const uint32_t number = free_.back();
+		free_.pop_back();
+		(*this)[number] = wanted;
+		return number;
 	}
 
 	void wait_to_be_forgotten(uint32_t number)
@@ -167,12 +141,13 @@ class Conversations
 		waiting_.push_back(number);
 	}
 
-	// Open addressing with linear steps; an entry is a number, 0 is empty.
-	size_t find(const Conversation &wanted) const
+	// Open addressing with linear steps.
+	size_t find(uint32_t hash, const Conversation &wanted) const
 	{
 		const size_t mask = table_.size() - 1;
-		size_t index = hash(wanted) & mask;
-		while (table_[index] != 0 && !(conversations_[table_[index] - 1] == wanted))
+		size_t index = hash & mask;
+		while (table_[index].number != 0 &&
+		       !(table_[index].hash == hash && conversations_[table_[index].number - 1] == wanted))
 			index = (index + 1) & mask;
 		return index;
 	}
@@ -181,29 +156,44 @@ class Conversations
 	void remove(uint32_t number)
 	{
 		const size_t mask = table_.size() - 1;
-		size_t gap = find((*this)[number]);
-		for (size_t index = (gap + 1) & mask; table_[index] != 0; index = (index + 1) & mask) {
-			const size_t own = hash((*this)[table_[index]]) & mask;
+		const Conversation &conversation = (*this)[number];
+		size_t gap = find(hash(key_of(conversation)), conversation);
+		for (size_t index = (gap + 1) & mask; table_[index].number != 0; index = (index + 1) & mask) {
+			const size_t own = table_[index].hash & mask;
 			if (((index - own) & mask) < ((index - gap) & mask))
 				continue;
 			table_[gap] = table_[index];
 			gap = index;
 		}
-		table_[gap] = 0;
+		table_[gap] = {};
 		free_.push_back(number);
 		used_--;
 	}
 
-	void grow()
+	static flow_key key_of(const Conversation &conversation)
 	{
-		const std::vector<uint32_t> before = std::move(table_);
-		table_.assign(before.size() * 2, 0);
-		for (const uint32_t number : before)
-			if (number != 0)
-				table_[find((*this)[number])] = number;
+		flow_key key = {};
+		std::memcpy(key.src, conversation.lower.address, sizeof(key.src));
+		std::memcpy(key.dst, conversation.higher.address, sizeof(key.dst));
+		key.src_port = conversation.lower.port;
+		key.dst_port = conversation.higher.port;
+		key.transport = conversation.transport;
+		return key;
 	}
 
-	std::vector<uint32_t> table_ = std::vector<uint32_t>(initial_table, 0);
+	void grow(size_t size)
+	{
+		for (const Entry &entry : std::exchange(table_, std::vector<Entry>(size))) {
+			if (entry.number == 0)
+				continue;
+			size_t index = entry.hash & (size - 1);
+			while (table_[index].number != 0)
+				index = (index + 1) & (size - 1);
+			table_[index] = entry;
+		}
+	}
+
+	std::vector<Entry> table_ = std::vector<Entry>(initial_table);
 	std::vector<Conversation> conversations_;
 	std::vector<uint32_t> free_;
 	std::deque<uint32_t> waiting_; // in this order; some of them may have slots again

@@ -64,23 +64,23 @@ class FlowReader
 	}
 
       private:
-	// What user space keeps of a slot.
-	struct Known {
-		uint64_t bytes;
-		uint64_t packets;
-		uint32_t src;
-		uint32_t dst;
-		uint32_t endpoint_epoch; // of src, dst and the translation; 0: new, or to be asked about again
+	// What user space keeps of a slot: half a cache line, since a scan looks at one for each flow. What few flows
+	// have is elsewhere, and the identity says so.
+	struct alignas(32) Known {
+		uint64_t bytes = 0;
+		uint64_t packets = 0;
+		uint32_t src = no_endpoint; // until the codes of this epoch are looked up
+		uint32_t dst = no_endpoint;
 		Identity identity;
-		bool translated;
 	};
+	static_assert(sizeof(Known) == 32);
 	// Of endpoints.
 	struct Codes {
 		uint32_t src, dst;
 	};
 	struct Pending {
-		uint32_t index;
 		flow_amount total;
+		uint32_t index;
 		bool has_row;
 	};
 
@@ -88,9 +88,12 @@ class FlowReader
 	void take_over();
 	Window read_window(const Columns &columns, const std::optional<OwnConnections> &own);
 	void forget_window();
+	void drop_stale_codes();
 	void take_snapshot();
 	flow_amount total_of(uint32_t index) const;
 	void scan(const Columns &columns, size_t reserved, Window &window);
+	uint32_t live_slots(uint32_t first, uint32_t count, uint32_t *live) const;
+	void note_new(uint32_t index, flow_amount total);
 	std::vector<OverflowFlow> read_overflow(const Columns &columns, Window &window);
 	void add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total);
 	void take_overflow(const std::vector<OverflowFlow> &flows);
@@ -119,7 +122,7 @@ class FlowReader
 	std::vector<flow_amount> snapshot_; // totals by slot
 	Forwarded forwarded_;
 	Interner interner_;
-	uint32_t endpoint_epoch_ = 1;
+	bool codes_are_stale_ = false; // those that are known belong to an epoch before
 	std::vector<Known> known_;
 	std::unordered_map<uint32_t, std::unique_ptr<Translation>> translations_; // by slot
 	std::vector<Pending> pending_;

@@ -72,9 +72,9 @@ bool FlowReader::may_free(uint32_t index)
 	    __atomic_load_n(&control_->epoch, __ATOMIC_RELAXED) - __atomic_load_n(&slot.epoch, __ATOMIC_RELAXED);
 	if (idle_epochs == 0)
 		return false; // a packet came after the scan
-	// Without an endpoint epoch it is a flow of a process before, and nobody has asked yet.
-	const bool known_to_be_no_connection =
-	    known_[index].endpoint_epoch != 0 && known_[index].identity.initiator == INITIATOR_UNKNOWN;
+	// What is not decided is a flow of a process before, and nobody has asked yet.
+	const Identity &identity = known_[index].identity;
+	const bool known_to_be_no_connection = identity.decided && identity.initiator == INITIATOR_UNKNOWN;
 	if (known_to_be_no_connection || crowded() || idle_epochs > uint64_t{idle_windows_} * open_connection_factor)
 		return true;
 	return !openings_.is_open(slots_, index);
@@ -96,7 +96,7 @@ bool FlowReader::free_slot(uint32_t index)
 	if (load_counter(slot.bytes) != known_[index].bytes || load_counter(slot.packets) != known_[index].packets)
 		return false;
 	identifier_.roles().release(known_[index].identity);
-	if (known_[index].translated)
+	if (known_[index].identity.translated)
 		translations_.erase(index);
 	__atomic_store_n(&slot.state, SLOT_EMPTIED, __ATOMIC_RELEASE);
 	give_back(index);

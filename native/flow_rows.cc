@@ -12,12 +12,11 @@ void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index,
 {
 	Known &known = known_[index];
 	const flow_key &key = slots_[index].key;
-	Translation *translation = known.translated ? translations_.at(index).get() : nullptr;
-	if (known.endpoint_epoch != endpoint_epoch_) {
+	Translation *translation = known.identity.translated ? translations_.at(index).get() : nullptr;
+	if (known.src == no_endpoint) {
 		const Codes codes = codes_of(key, translation);
 		known.src = codes.src;
 		known.dst = codes.dst;
-		known.endpoint_epoch = endpoint_epoch_;
 	}
 	const flow_amount amount = {.bytes = total.bytes - known.bytes, .packets = total.packets - known.packets};
 	const size_t rows_before = window.rows;
@@ -28,7 +27,7 @@ void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index,
 		    .amount = amount,
 		    .inside = forwarded_.inside(translation ? translation->ends : key, key.direction, amount),
 		    .translation = translation});
-	pending_.push_back({.index = index, .total = total, .has_row = window.rows > rows_before});
+	pending_.push_back({.total = total, .index = index, .has_row = window.rows > rows_before});
 	if (progress_)
 		progress_->stage_slot(index, total);
 }
@@ -44,8 +43,6 @@ void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnCo
 		if (flow.slot != no_slot) {
 			learn(flow);
 			add_row(columns, window, flow.slot, flow.total);
-			if (flow.identity.asks_again())
-				known_[flow.slot].endpoint_epoch = 0;
 			continue;
 		}
 		const Codes codes = codes_of(flow.key, flow.translation.get());
@@ -57,7 +54,7 @@ void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnCo
 			    .inside = forwarded_.inside(flow.true_ends(), flow.key.direction, flow.total),
 			    .translation = flow.translation.get()});
 	}
-	new_flows_.clear();
+	std::vector<NewFlow>().swap(new_flows_);
 }
 
 void FlowReader::learn(NewFlow &flow)
@@ -67,8 +64,11 @@ void FlowReader::learn(NewFlow &flow)
 	identifier_.roles().keep(flow.identity);
 	identifier_.roles().release(known.identity);
 	known.identity = flow.identity;
-	known.translated = flow.translation != nullptr;
-	if (known.translated)
+	known.identity.decided = !flow.identity.asks_again();
+	known.identity.translated = flow.translation != nullptr;
+	// Another translation, other codes.
+	known.src = no_endpoint;
+	if (flow.translation)
 		translations_[flow.slot] = std::move(flow.translation);
 }
 
@@ -104,14 +104,23 @@ void FlowReader::correct_identities(const Columns &columns)
 void FlowReader::new_endpoint_epoch()
 {
 	interner_.clear();
-	endpoint_epoch_++;
+	codes_are_stale_ = true;
+}
+
+// Not on the event loop, where an epoch begins.
+void FlowReader::drop_stale_codes()
+{
+	if (!std::exchange(codes_are_stale_, false))
+		return;
+	for (Known &known : known_)
+		known.src = no_endpoint;
 }
 
 void FlowReader::set_tunnels(TunnelList list)
 {
 	identifier_.set_tunnels(std::move(list));
 	for (uint32_t index = 0; index < slots_.size(); index++)
-		if (known_[index].endpoint_epoch != 0)
+		if (known_[index].identity.decided)
 			identifier_.judge_tunnel(slots_[index].key, known_[index].identity);
 }
 

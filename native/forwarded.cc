@@ -43,7 +43,7 @@ void Forwarded::begin(Window &window, const Tunnels &tunnels, TrueEnds &true_end
 	find_ends(window, true_ends);
 	open_ = debts_;
 	for (const OverflowFlow &flow : seen_) {
-		window.add_sum({flow.key.iface, FLOW_EGRESS, LEFT_OUT_ELSEWHERE}, flow.amount);
+		window.sums.add(flow.key.iface, FLOW_EGRESS, LEFT_OUT_ELSEWHERE, flow.amount);
 		Debt &debt = open_[ends_.at(flow_of(flow.key)).key];
 		debt.amount.packets += flow.amount.packets;
 		// Where it came in it had an Ethernet header.
@@ -90,10 +90,8 @@ void Forwarded::move_debt(const flow_key &from, const flow_key &to)
 	debts_.erase(found);
 }
 
-flow_amount Forwarded::inside(const flow_key &ends, uint8_t direction, const flow_amount &row)
+flow_amount Forwarded::take_off(const flow_key &ends, flow_amount row)
 {
-	if (open_.empty() || direction != FLOW_INGRESS)
-		return {};
 	const auto found = open_.find(flow_of(ends));
 	if (found == open_.end())
 		return {};

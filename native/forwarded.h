@@ -37,7 +37,11 @@ class Forwarded
 	void begin(Window &window, const Tunnels &tunnels, TrueEnds &true_ends);
 	// How much of a row that came in, with these ends, went into a tunnel. A flow that did so with every packet
 	// goes whole.
-	flow_amount inside(const flow_key &ends, uint8_t direction, const flow_amount &row);
+	flow_amount inside(const flow_key &ends, uint8_t direction, const flow_amount &row)
+	{
+		// Here, since it is asked for each row: nearly always there is nothing to look for.
+		return open_.empty() || direction != FLOW_INGRESS ? flow_amount{} : take_off(ends, row);
+	}
 
 	// What debts are left when the window is committed, as far as there is room for them: what is beyond stays
 	// flows should the process end.
@@ -47,6 +51,7 @@ class Forwarded
 	void take_over(const std::vector<KeptDebt> &debts);
 
       private:
+	flow_amount take_off(const flow_key &ends, flow_amount row);
 	// What came in under addresses that nobody could tell never comes.
 	static constexpr uint32_t windows_to_wait = 12;
 

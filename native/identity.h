@@ -31,6 +31,8 @@ struct Identity {
 	bool guessed : 1 = false;	  // the initiator, by the ports
 	bool source_is_lower : 1 = false; // of the connection's two ends
 	uint8_t asked_in_vain : 2 = 0;	  // times that conntrack had no answer
+	bool decided : 1 = false;	  // false: new, or to be asked about again
+	bool translated : 1 = false;	  // its packets do not show the true ends
 	uint8_t tunnel = 0;		  // kind code of the tunnel that these packets carry
 	uint32_t connection = 0;	  // as Conversations numbers them; 0: none
 
@@ -50,15 +52,16 @@ enum class TunnelMode : uint8_t { inner, outer, both };
 // A flow of the overflow map has no slot.
 constexpr uint32_t no_slot = UINT32_MAX;
 
+// Kept small: a first read has as many as there are flows.
 struct NewFlow {
 	flow_key key;
 	uint32_t slot;
-	flow_amount total;				    // since the slot was opened
-	Identity identity = {};				    // what was known when it was asked about before
+	initiator told = INITIATOR_UNKNOWN; // by conntrack
+	bool is_early = false;		    // nobody can tell yet what it is: it stays in the table until the next read
+	flow_amount total;		    // since the slot was opened
+	Identity identity = {};		    // what was known when it was asked about before
 	std::unique_ptr<Translation> translation = nullptr; // none: its packets show the true ends
-	std::optional<flow_key> dialled = std::nullopt;	    // what the client of a translated connection wanted
-	initiator told = INITIATOR_UNKNOWN;		    // by conntrack
-	bool is_early = false; // nobody can tell yet what it is: it stays in the table until the next read
+	std::unique_ptr<flow_key> dialled = nullptr;	    // what the client of a translated connection wanted
 
 	const flow_key &true_ends() const
 	{

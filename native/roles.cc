@@ -19,6 +19,8 @@ namespace
 // Of the first packet of a flow: it has none, or one whose time nobody noted, as in the overflow map.
 constexpr uint64_t never = UINT64_MAX;
 constexpr uint64_t some_time = UINT64_MAX - 1;
+// Far enough for memory to arrive, and near enough to be in the first-level cache still.
+constexpr size_t flows_ahead = 12;
 constexpr uint8_t ipproto_sctp = 132, ipproto_dccp = 33, ipproto_udplite = 136;
 
 bool has_ports(const flow_key &key)
@@ -87,10 +89,13 @@ Roles::Roles(Openings &openings, NodeSockets sockets, bool guess)
 bool Roles::decide(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows)
 {
 	conversations_.forget_the_oldest();
-	undecided_.clear();
+	conversations_.reserve(flows.size());
 	changed_ = false;
-	for (NewFlow &flow : flows)
-		gather(slots, flow);
+	for (size_t i = 0; i < flows.size(); i++) {
+		if (i + flows_ahead < flows.size())
+			conversations_.prefetch(flows[i + flows_ahead].true_ends());
+		gather(slots, flows[i]);
+	}
 	if (!undecided_.empty())
 		read_sockets();
 	for (const Undecided &undecided : undecided_) {
@@ -102,6 +107,7 @@ bool Roles::decide(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows)
 		if (verdict.evidence >= connection.verdict.evidence)
 			settle(connection, undecided.is_new, verdict);
 	}
+	std::vector<Undecided>().swap(undecided_);
 	for (NewFlow &flow : flows)
 		follow(flow.identity);
 	return changed_;
@@ -125,7 +131,7 @@ void Roles::gather(const MapView<flow_slot> &slots, NewFlow &flow)
 	const Conversations::Place place = conversations_.place_of(key);
 	Conversation &connection = conversations_[place.number];
 	identity.connection = place.number;
-	identity.source_is_lower = Conversations::source_is_lower(key);
+	identity.source_is_lower = place.source_is_lower;
 	if (flow.slot != no_slot && key.transport == IPPROTO_TCP) {
 		const initiator initiator = openings_.initiator_of(slots, flow.slot);
 		if (initiator != INITIATOR_UNKNOWN)

@@ -196,7 +196,7 @@ void TrueEnds::note(NewFlow &flow, uint32_t index, const Connection &connection)
 	if ((connection.status & IPS_NAT_MASK) == 0 || !has_ports(seen.transport))
 		return;
 	flow.told = from_client ? INITIATOR_SOURCE : INITIATOR_DESTINATION;
-	flow.dialled = connection.original;
+	flow.dialled = std::make_unique<flow_key>(connection.original);
 }
 
 // What packets show says it in requests that were counted before the translation, and nowhere else.

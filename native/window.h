@@ -6,12 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <unordered_map>
 
 #include <endian.h>
 
 #include "../bpf/flow.h"
 #include "identity.h"
+#include "sums.h"
 #include "true_ends.h"
 
 namespace weir
@@ -44,29 +44,13 @@ struct Row {
 	const Translation *translation = nullptr; // none: the key has the true ends
 };
 
-// Where a sum belongs.
-struct Place {
-	uint16_t iface;
-	uint8_t direction;
-	weir::disposition disposition;
-
-	bool operator==(const Place &) const = default;
-};
-
-struct PlaceHash {
-	size_t operator()(const Place &place) const
-	{
-		return static_cast<size_t>(place.iface) << 16 | place.direction << 8 | place.disposition;
-	}
-};
-
 struct Window {
 	uint32_t scale = 1; // of rows
 	size_t rows = 0;
 	size_t translated_rows = 0;
 	bool complete = true;
 	size_t first_new_endpoint = 0;
-	std::unordered_map<Place, flow_amount, PlaceHash> sums;
+	Sums sums; // of what became of packets; LEAVES as well
 	uint32_t slots = 0;
 	uint32_t used_slots = 0;
 	size_t overflow_flows = 0;
@@ -77,12 +61,12 @@ struct Window {
 	// There must be room for it. What is left out is in the sums alone, and these are not scaled.
 	void add(const Columns &columns, const flow_key &key, const Row &row)
 	{
-		add_sum({key.iface, key.direction, LEFT_OUT_TUNNEL}, row.inside);
+		sums.add(key.iface, key.direction, LEFT_OUT_TUNNEL, row.inside);
 		const flow_amount amount = {.bytes = row.amount.bytes - row.inside.bytes,
 					    .packets = row.amount.packets - row.inside.packets};
 		if (amount.packets == 0)
 			return;
-		add_sum({key.iface, key.direction, row.identity.disposition}, amount);
+		sums.add(key.iface, key.direction, row.identity.disposition, amount);
 		if (row.identity.disposition != LEAVES)
 			return;
 
@@ -101,16 +85,6 @@ struct Window {
 		columns.packets[at] = static_cast<double>(amount.packets) * scale;
 		if (row.translation) [[unlikely]]
 			add_translation(columns, at, key, *row.translation);
-	}
-
-	// A sum of what became of packets; LEAVES as well.
-	void add_sum(const Place &place, const flow_amount &amount)
-	{
-		if (amount.packets == 0)
-			return;
-		flow_amount &sum = sums[place];
-		sum.bytes += amount.bytes;
-		sum.packets += amount.packets;
 	}
 
       private:

@@ -3,6 +3,8 @@
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 node=$(node "$root/scripts/setup.mjs" --test)
+# As `npm start` does: compiled code that is kept saves 40 MB of the agent.
+export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$root/build/compile-cache}"
 cd "$root"
 
 if [ $# -eq 0 ]; then

@@ -9,6 +9,7 @@ if ! command -v go >/dev/null; then
 	exit 1
 fi
 "$root/scripts/build-apiserver.sh" >/dev/null
+. "$root/scripts/test-environment.sh"
 # The folder tells ava which configuration to use.
 cd "$root/test/cluster"
 exec "$node" "$root/node_modules/ava/entrypoints/cli.js" --timeout=5m "$@"

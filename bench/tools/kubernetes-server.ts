@@ -1,7 +1,8 @@
 /**
  * A Kubernetes API of generated objects, as a process beside the one that is measured: `kubernetes-server.ts PODS [KEY
  * CERT]` prints its port; with the files of a key and its certificate it speaks TLS. Pods have 7 KB, as those of real clusters. `POST /updates?rate=R&seconds=S` makes the open watch of pods send
- * that many events; one in ten moves the pod to another address, the others change what nobody uses.
+ * that many events; one in ten moves the pod to another address, the others change what nobody uses. The answer
+ * is the name of the last marker, and in the header `changed` how many events changed something.
  */
 
 import { readFileSync } from 'node:fs';
@@ -12,6 +13,8 @@ import { node, pod, service, slice } from '../../test/support/kubernetes-objects
 
 const PODS_PER_NODE = 50;
 const PODS_PER_SERVICE = 20;
+/** One event in so many moves its pod. */
+const MOVED = 10;
 const TICK_MS = 20;
 const POD_BYTES = 7000;
 /** Fewer than the smallest cluster of the benchmark. */
@@ -108,28 +111,41 @@ function list(response: ServerResponse, resource: string, query: URLSearchParams
 function updateLines(): readonly Buffer[] {
   return range(0, UPDATED_PODS * 2).map((sent) => {
     const round = Math.floor(sent / UPDATED_PODS);
-    const moved = sent % 10 === 0 ? 1 + round : 0;
+    const moved = sent % MOVED === 0 ? 1 + round : 0;
     return Buffer.from(`{"type":"MODIFIED","object":${podText(sent % UPDATED_PODS, moved, `update ${round}`)}}\n`);
   });
 }
 
-/** A marker's name says when it was sent: who sees it knows how late it is. Gives the name of the last. */
-function sendUpdates(rate: number, seconds: number): Promise<string> {
+interface Updates {
+  /** Name of the last marker. */
+  readonly last: string;
+  readonly changed: number;
+}
+
+/** A marker's name says when it was sent: who sees it knows how late it is. */
+function sendUpdates(rate: number, seconds: number): Promise<Updates> {
   const updates = updateLines();
   const started = performance.now();
   let sent = 0;
+  let changed = 0;
+  let markers = 0;
   return new Promise((resolve) => {
     const timer = setInterval(() => {
       const lines: Buffer[] = [];
       const due = Math.min(rate * seconds, Math.floor((rate * (performance.now() - started)) / 1000));
-      for (; sent < due; sent++) lines.push(updates[sent % updates.length]!);
+      for (; sent < due; sent++) {
+        lines.push(updates[sent % updates.length]!);
+        if (sent % MOVED === 0) changed++;
+      }
+      markers++;
       const name = `sent-${Date.now()}`;
       const marker = identified(pod({ name, ips: ['10.255.255.255'] }), 'marker');
       lines.push(Buffer.from(`{"type":"MODIFIED","object":${JSON.stringify(marker)}}\n`));
       podWatch?.write(Buffer.concat(lines));
       if (sent < rate * seconds) return;
       clearInterval(timer);
-      resolve(name);
+      // The first marker is a new pod.
+      resolve({ last: name, changed: changed + markers - 1 });
     }, TICK_MS);
   });
 }
@@ -138,7 +154,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const url = new URL(request.url ?? '', 'http://server');
   const resource = url.pathname.split('/').at(-1)!;
   if (request.method === 'POST') {
-    response.end(await sendUpdates(Number(url.searchParams.get('rate')), Number(url.searchParams.get('seconds'))));
+    const [rate = 0, seconds = 0] = ['rate', 'seconds'].map((name) => Number(url.searchParams.get(name)));
+    const { last, changed } = await sendUpdates(rate, seconds);
+    response.writeHead(200, { changed }).end(last);
   } else if (kinds[resource] === undefined) {
     response.writeHead(404).end();
   } else if (url.searchParams.has('watch')) {

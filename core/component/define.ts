@@ -202,6 +202,8 @@ export interface ConfigProblem {
 export interface ReceiverDefinition<Config> extends Definition<Config> {
   /** Attributes of the catalogue that its flow tables carry. */
   readonly adds: readonly string[];
+  /** For a look beside an agent that runs, or will run again: nothing of it outlives the process. Absent: as it is. */
+  aside?(config: Config): Config;
   create(config: Config, host: Host, consumer: Consumer): Receiver;
 }
 

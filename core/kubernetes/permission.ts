@@ -37,6 +37,10 @@ function clusterRole(needed: readonly NeededResource[], message: string): string
     const names = needed.filter((resource) => resource.group === group).map(({ name }) => name);
     return `  - apiGroups: ["${group}"]\n    resources: [${names.join(', ')}]\n    verbs: [get, list, watch]`;
   });
+  // One of them is asked for: its uid is the name of a cluster that has none.
+  if (!needed.some(({ name }) => name === 'namespaces')) {
+    rules.push('  - apiGroups: [""]\n    resources: [namespaces]\n    verbs: [get]');
+  }
   const role = `apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:

@@ -28,7 +28,6 @@ import { createRecordTable, type Holder, type RecordTable } from './record-table
 import type { Resource } from './resource.ts';
 import { followedResources, type Scope } from './scope.ts';
 import { createServicePorts } from './service-ports.ts';
-import { keepYoungGenerationSmall } from './young-generation.ts';
 
 /** How often what is gone is looked for. */
 const SWEEP_MS = 30_000;
@@ -208,7 +207,6 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
     clusterUid: (signal) => readClusterUid(client, signal),
     openChanges: () => changes.open(),
     async run(signal) {
-      keepYoungGenerationSmall();
       const page = createPageTurns();
       const common = { client, clock, page, report: health };
       const followers: Promise<void>[] = [sweep(signal)];

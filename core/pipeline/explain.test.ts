@@ -207,4 +207,27 @@ test('more flows than can be read are counted', (t) => {
   consumer.consume(flowsTo(...Array.from({ length: 30 }, (_, i) => `10.0.1.${i}`)));
   t.is(following.reports().length, 20);
   t.is(following.more(), 10);
+  t.is(following.notFollowed(), 0);
+});
+
+test('rows that are too many to follow are counted, not passed over', (t) => {
+  const { following, consumer } = follow({ name: naming('src.zone', 'a') }, [is('src.zone', 'b')]);
+  consumer.consume(flowsTo(...Array.from({ length: 10_003 }, (_, i) => `10.1.${i >> 8}.${i & 255}`)));
+  t.is(following.notFollowed(), 3);
+  t.deepEqual(following.reports(), []);
+});
+
+test('a receiver is given what leaves nothing behind', (t) => {
+  const given: unknown[] = [];
+  const receiver = sampleReceiver('in');
+  const definition = {
+    ...receiver.definition,
+    aside: () => ({ pinned: false }),
+    create: (config: unknown) => {
+      given.push(config);
+      return {};
+    },
+  };
+  follow({}, [], { receivers: [{ ...receiver, definition, config: { pinned: true } }] });
+  t.deepEqual(given, [{ pinned: false }]);
 });

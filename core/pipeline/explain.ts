@@ -22,6 +22,8 @@ export interface Following {
   more(): number;
   /** Rows that receivers handed over. */
   rowsSeen(): number;
+  /** Rows that may match and were too many to follow. */
+  notFollowed(): number;
 }
 
 /** Rows of one table that are followed; what a selector does not tell at the receiver, many rows may turn out to be. */
@@ -44,6 +46,7 @@ export function followFlows(config: ResolvedConfig, selectors: readonly Selector
   const windows = new Map<TimeWindow, OfWindow>();
   const reports = createFlowReports(selectors, config.pipelines.length);
   let rowsSeen = 0;
+  let notFollowed = 0;
   let passage: Passage | undefined;
 
   function begin(receiver: string, table: FlowTable): Passage {
@@ -52,8 +55,12 @@ export function followFlows(config: ResolvedConfig, selectors: readonly Selector
     const early = selectors.filter(({ attribute }) => table.columns.has(attribute));
     const ofWindow = new Map(pipelines.map((id) => [id, new Map<number, FollowedFlow>()]));
     const touched = new Set<FollowedFlow>();
-    for (let row = 0, followed = 0; row < table.rows && followed < MAX_FOLLOWED; row++) {
+    for (let row = 0, followed = 0; row < table.rows; row++) {
       if (!early.every(({ attribute, matches }) => matches(valueAt(table.columns.get(attribute), row)))) continue;
+      if (followed === MAX_FOLLOWED) {
+        notFollowed++;
+        continue;
+      }
       followed++;
       const given = valuesOfRow(table, row);
       for (const [pipeline, flows] of ofWindow) {
@@ -209,6 +216,7 @@ export function followFlows(config: ResolvedConfig, selectors: readonly Selector
     },
     more: reports.more,
     rowsSeen: () => rowsSeen,
+    notFollowed: () => notFollowed,
   };
 }
 

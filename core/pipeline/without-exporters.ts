@@ -1,4 +1,7 @@
-/** A configuration that runs as it is, but sends nothing: what would leave each pipeline is handed to the caller. */
+/**
+ * A configuration that runs as it is, but sends nothing and takes nothing away from the agent: what would leave each
+ * pipeline is handed to the caller.
+ */
 
 import { defineExporter } from '../component/define.ts';
 import type { PipelineConfig, ResolvedConfig } from '../config/types.ts';
@@ -27,8 +30,13 @@ export function withoutExporters(
     });
     return { id: idOf(pipeline), type: definition.type, definition, config: {}, placeOf: () => pipeline.place };
   });
+  const receivers = config.receivers.map((one) => {
+    const { definition, config: block } = one;
+    return { ...one, config: definition.aside?.(block) ?? block };
+  });
   return {
     ...config,
+    receivers,
     exporters,
     usedExtensions: [],
     pipelines: config.pipelines.map((pipeline) => ({ ...pipeline, exporters: [idOf(pipeline)] })),

@@ -3,6 +3,7 @@
  * once for each of these that differ.
  */
 
+import { type Answers, createAnswers, NONE, NOT_ASKED } from './dialled-answers.ts';
 import { ABSENT, type AttributeColumn, type CodeArray, lazyColumn, numbers } from './dictionary.ts';
 import type { EndpointDimension } from './dimension.ts';
 import { withColumns } from './endpoint-columns.ts';
@@ -45,14 +46,23 @@ export interface Dialled {
 
 /** One a processor. Nothing is asked before somebody reads one of the columns. */
 export function createDialled({ serviceAt }: DialledOptions): Dialled {
-  const [names, namespaces] = [new ValueList(), new ValueList()];
-  /** By endpoint, port and protocol; in pairs of codes. */
-  let remembered = new WeakMap<EndpointDimension, Map<number, readonly [number, number]>>();
+  const [names, namespaces, services] = [new ValueList(), new ValueList(), new ValueList()];
+  /** Codes of the name and the namespace of each Service. */
+  const [nameOf, namespaceOf]: [number[], number[]] = [[], []];
 
-  function rememberedIn(endpoints: EndpointDimension): Map<number, readonly [number, number]> {
+  function serviceCode({ name, namespace }: DialledService): number {
+    const code = services.code(`${namespace}/${name}`);
+    nameOf[code] = names.code(name);
+    namespaceOf[code] = namespaces.code(namespace);
+    return code;
+  }
+
+  let remembered = new WeakMap<EndpointDimension, Answers>();
+
+  function rememberedIn(endpoints: EndpointDimension): Answers {
     const known = remembered.get(endpoints);
     if (known !== undefined && known.size < MAX_REMEMBERED) return known;
-    const fresh = new Map<number, readonly [number, number]>();
+    const fresh = createAnswers();
     remembered.set(endpoints, fresh);
     return fresh;
   }
@@ -76,17 +86,15 @@ export function createDialled({ serviceAt }: DialledOptions): Dialled {
       const portElsewhere = elsewhere === ABSENT ? ABSENT : (dialled?.ports?.[row] ?? ABSENT);
       const port = portElsewhere === ABSENT ? portCodes[row]! : portElsewhere;
       if (port === ABSENT) continue;
-      // Below 2^53 for 2^21 endpoints.
-      const key = (endpoint * 65_536 + port) * 65_536 + (protocolCodes[row]! & 0xffff);
-      let codes = known.get(key);
-      if (codes === undefined) {
-        const protocol = String(protocols.dictionary.at(protocolCodes[row]!));
-        const service = serviceAt(endpoints, endpoint, port, protocol);
-        codes = [names.code(service?.name), namespaces.code(service?.namespace)];
-        known.set(key, codes);
+      const protocolCode = protocolCodes[row]!;
+      let answer = known.find(endpoint, port, protocolCode);
+      if (answer === NOT_ASKED) {
+        const service = serviceAt(endpoints, endpoint, port, String(protocols.dictionary.at(protocolCode)));
+        answer = known.add(endpoint, port, protocolCode, service && serviceCode(service));
       }
-      found.names[row] = codes[0];
-      found.namespaces[row] = codes[1];
+      if (answer === NONE) continue;
+      found.names[row] = nameOf[answer]!;
+      found.namespaces[row] = namespaceOf[answer]!;
     }
     return found;
   }
@@ -118,15 +126,12 @@ function rowsOfTheOtherWay(table: FlowTable, end: 'src' | 'dst'): ((row: number)
   if (column === undefined) return undefined;
   const { rows, dictionary } = column;
   const clientSends = end === 'src' ? 'request' : 'response';
-  const isClient = new Map<number, boolean>();
+  const isClient: (boolean | undefined)[] = [];
   return (row) => {
     const code = rows[row]!;
-    let answer = isClient.get(code);
-    if (answer === undefined) {
-      answer = dictionary.at(code) === clientSends;
-      isClient.set(code, answer);
-    }
-    return answer;
+    if (code === ABSENT) return false;
+    isClient[code] ??= dictionary.at(code) === clientSends;
+    return isClient[code];
   };
 }
 

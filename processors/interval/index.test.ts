@@ -17,7 +17,8 @@ const row = (port: number, bytes: number): TestRow => ({ 'src.port': port, bytes
 function setUp(block: Readonly<Record<string, unknown>> = {}, limits = { maxStaleMs: 300_000, maxStreams: 1000 }) {
   const clock = createManualClock();
   const { config } = decodeBlock(interval.config, treeOf(block, 'test'));
-  const processor = interval.create(config, createRecordingHost('interval', clock));
+  const host = createRecordingHost('interval', clock);
+  const processor = interval.create(config, host);
   const accumulator = new Accumulator(limits);
   const metricsOfFlows = createMetricsOfFlows();
   let tables = createTestTables();
@@ -31,6 +32,7 @@ function setUp(block: Readonly<Record<string, unknown>> = {}, limits = { maxStal
     processor,
     delta,
     held: processor.held!,
+    warnings: () => host.log.map(({ message }) => message),
     sums: (startSeconds: number, ...rows: TestRow[]) =>
       processor.metrics!(accumulator.accumulate(delta(startSeconds, ...rows))),
     newEpoch: () => {
@@ -84,10 +86,15 @@ test('intervals that went by are not made up for', (t) => {
   t.is(held.dueMs(), 60_000, 'there was no room at 40 and 50 s');
 });
 
-test('delta sums pass at once', (t) => {
-  const { processor, delta, held } = setUp();
+test('delta sums pass at once, with one warning', (t) => {
+  const { processor, delta, held, warnings } = setUp();
   const tables = delta(0, row(1, 1));
+  processor.metrics!(tables);
+  t.deepEqual(warnings(), [
+    'Delta sums pass at once: put delta_to_cumulative before this processor to send less often.',
+  ]);
   t.deepEqual(processor.metrics!(tables), tables);
+  t.is(warnings().length, 1);
   t.is(held.dueMs(), undefined);
 });
 

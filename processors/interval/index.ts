@@ -32,8 +32,9 @@ export default defineProcessor<Config>({
   validate: ({ interval }) =>
     interval > 0 ? [] : [{ path: ['interval'], message: 'invalid interval value', fix: 'write a time such as 60s' }],
 
-  create({ interval: intervalMs }, { clock }) {
+  create({ interval: intervalMs }, { clock, logger }) {
     const latest = new LatestPoints();
+    let saidThatDeltasPass = false;
     let nextMs = clock.monotonicMs() + intervalMs;
     /** Intervals that went by with nothing to send, or without room, are not made up for. */
     const passOver = (nowMs: number) => {
@@ -45,6 +46,10 @@ export default defineProcessor<Config>({
         if (latest.empty) passOver(clock.monotonicMs());
         const passing = tables.filter(({ temporality }) => temporality === 'delta');
         for (const table of tables) if (table.temporality === 'cumulative') latest.add(table);
+        if (passing.length > 0 && !saidThatDeltasPass) {
+          saidThatDeltasPass = true;
+          logger.warn('Delta sums pass at once: put delta_to_cumulative before this processor to send less often.');
+        }
         return passing;
       },
       held: {

@@ -52,13 +52,16 @@ test('the Service is that of the dialled address, whichever of its addresses tha
     { ...answer, shown: { src: '10.96.0.10 80' } },
     // Masqueraded: the source's port on the wire is nobody's node port, though the number is one.
     { ...pods, shown: { src: '192.168.1.1 30080' } },
+    // An answer on the pod's own wire shows the pod, and a request of the node itself is counted when it is translated.
+    { ...answer, dialled: '10.96.0.10 80' },
+    { ...pods, dialled: '10.96.0.10 80' },
   ];
   t.deepEqual(values(flows, ...ends('service.name'), ...ends('service.namespace'), 'k8s.dst.name'), [
-    [undefined, undefined, undefined, undefined, undefined, 'cart', undefined],
-    ['cart', 'cart', 'cart', 'cart', undefined, undefined, undefined],
-    [undefined, undefined, undefined, undefined, undefined, 'shop', undefined],
-    ['shop', 'shop', 'shop', 'shop', undefined, undefined, undefined],
-    [...Array(5).fill('cart-5d78c-x2x'), 'client', 'cart-5d78c-x2x'],
+    [undefined, undefined, undefined, undefined, undefined, 'cart', undefined, 'cart', undefined],
+    ['cart', 'cart', 'cart', 'cart', undefined, undefined, undefined, undefined, 'cart'],
+    [undefined, undefined, undefined, undefined, undefined, 'shop', undefined, 'shop', undefined],
+    ['shop', 'shop', 'shop', 'shop', undefined, undefined, undefined, undefined, 'shop'],
+    [...Array(5).fill('cart-5d78c-x2x'), 'client', 'cart-5d78c-x2x', 'client', 'cart-5d78c-x2x'],
   ]);
 });
 
@@ -110,6 +113,29 @@ test('drop_external leaves out flows with an end that Kubernetes does not know',
   t.like(kept, { kind: 'flows', rows: 1 });
   t.like(filtered, { kind: 'filtered', reason: 'rule' });
   t.deepEqual([...(filtered as FilteredRows).places], [0, 2]);
+});
+
+test('what a name comes from and why a flow is left out can be asked', async (t) => {
+  const { processor, table } = await setUp(t, { flow: { drop_external: true } });
+  const given = table([
+    { src: '10.244.1.5', dst: '10.244.2.7' },
+    { src: '192.168.1.2', dst: '8.8.8.8' },
+  ]);
+  processor.flows!(given);
+  const { source, reason } = processor.explain!;
+  t.is(source!(given, 0, 'k8s.dst.owner.name'), 'Pod shop/cart-5d78c-x2x, which had 10.244.2.7');
+  t.is(source!(given, 1, 'src.name'), 'Node node-b, which had 192.168.1.2');
+  t.is(source!(given, 1, 'dst.name'), undefined);
+  t.is(reason!(given, 0), undefined);
+  t.is(reason!(given, 1), 'an end is not known to Kubernetes (flow::drop_external)');
+});
+
+test('passthrough and a block that is not enabled ask for no cluster and change nothing', async (t) => {
+  for (const block of [{ passthrough: true }, { flow: { enabled: false } }]) {
+    const { processor, table } = await setUp(t, block);
+    const given = table([{ src: '10.244.1.5', dst: '10.244.2.7' }]);
+    t.deepEqual(processor.flows!(given), [given]);
+  }
 });
 
 test('wrong keys are named with place and fix', (t) => {

@@ -55,7 +55,10 @@ export function createK8sAttributes(
   let running: Running | undefined;
   return {
     flows: (table) => running?.flows(table) ?? [table],
-    explain: { source: (table, row, attribute) => running?.source(table, row, attribute) },
+    explain: {
+      source: (...of) => running?.explain.source?.(...of),
+      reason: (...of) => running?.explain.reason?.(...of),
+    },
     async start() {
       const store = await lease.start();
       if (store === undefined) {
@@ -76,7 +79,7 @@ export function createK8sAttributes(
 
 interface Running {
   readonly flows: NonNullable<Processor['flows']>;
-  readonly source: NonNullable<Explanation['source']>;
+  readonly explain: Explanation;
   stop(): Promise<void>;
 }
 
@@ -150,14 +153,17 @@ async function startNaming(
       if (!holding.hasRoomFor(sorted.held.length)) return sorting.sort(named, false).made;
       return [...sorted.made, holding.hold(table, sorted.held)];
     },
-    source(table, row, attribute) {
-      if ((dialledAttributes as readonly string[]).includes(attribute)) return 'the Service that was dialled';
-      const endpoint = endpointOfAttribute(table, row, attribute);
-      const { endpoints } = table.ends;
-      const identity = endpoint === undefined ? undefined : naming.identityAt(endpoints, endpoint, timeOf(table));
-      if (identity === undefined) return undefined;
-      const { kind, namespace, name } = identity;
-      return `${kind} ${namespace === '' ? name : `${namespace}/${name}`}, which had ${endpoints.addresses.at(endpoint!)}`;
+    explain: {
+      source(table, row, attribute) {
+        if ((dialledAttributes as readonly string[]).includes(attribute)) return 'the Service that was dialled';
+        const endpoint = endpointOfAttribute(table, row, attribute);
+        const { endpoints } = table.ends;
+        const identity = endpoint === undefined ? undefined : naming.identityAt(endpoints, endpoint, timeOf(table));
+        if (identity === undefined) return undefined;
+        const { kind, namespace, name } = identity;
+        return `${kind} ${namespace === '' ? name : `${namespace}/${name}`}, which had ${endpoints.addresses.at(endpoint!)}`;
+      },
+      reason: (table, row) => (table.kind === 'flows' ? sorting.reasonOf(table, row) : undefined),
     },
     async stop() {
       holding.stop();

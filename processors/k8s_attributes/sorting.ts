@@ -5,6 +5,7 @@
 
 import type { FilteredRows } from '../../core/component/define.ts';
 import type { Identity } from '../../core/kubernetes/identity.ts';
+import { ABSENT } from '../../core/table/dictionary.ts';
 import type { EndpointDimension } from '../../core/table/dimension.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
 import { decisionTable, partRows } from '../../core/table/row-fates.ts';
@@ -46,6 +47,8 @@ export interface Sorting {
   presenceChanged(): void;
   /** `mayHold` false: what is awaited counts as unknown. */
   sort(table: FlowTable, mayHold: boolean): SortedRows;
+  /** Why a row does not go on; undefined: it does. */
+  reasonOf(table: FlowTable, row: number): string | undefined;
   /** How many rows of the table have an end that is not known. */
   unknownIn(table: FlowTable): number;
 }
@@ -80,16 +83,18 @@ export function createSorting(
   const known = new WeakMap<EndpointDimension, Kinds>();
   let presenceVersion = 0;
 
+  function fate(src: number, dst: number, translated: boolean, mayHold: boolean): number {
+    const [near, far] = observer === 'destination' ? [dst, src] : [src, dst];
+    // Whoever the other end is.
+    if (observer !== 'both' && near === ELSEWHERE) return REPORTED_ELSEWHERE;
+    if (mayHold && (src === AWAITED || dst === AWAITED)) return HELD;
+    if (drop_external && (isUnknown(src) || isUnknown(dst))) return EXTERNAL;
+    if (observer !== 'both' && isReportedElsewhere(near, far, translated)) return REPORTED_ELSEWHERE;
+    return STAYS;
+  }
+
   const decide = (mayHold: boolean) =>
-    decisionTable(KINDS, (src, dst, translated) => {
-      const [near, far] = observer === 'destination' ? [dst, src] : [src, dst];
-      // Whoever the other end is.
-      if (observer !== 'both' && near === ELSEWHERE) return REPORTED_ELSEWHERE;
-      if (mayHold && (src === AWAITED || dst === AWAITED)) return HELD;
-      if (drop_external && (isUnknown(src) || isUnknown(dst))) return EXTERNAL;
-      if (observer !== 'both' && isReportedElsewhere(near, far, translated)) return REPORTED_ELSEWHERE;
-      return STAYS;
-    });
+    decisionTable(KINDS, (src, dst, translated) => fate(src, dst, translated, mayHold));
   const holding = decide(true);
   const notHolding = decide(false);
   const unknown = decisionTable(KINDS, (src, dst) => Number(isUnknown(src) || isUnknown(dst)));
@@ -145,6 +150,21 @@ export function createSorting(
         ],
         held: places[HELD]!.length === 0 ? undefined : places[HELD],
       };
+    },
+    reasonOf({ ends: { src, dst, endpoints }, columns }, row) {
+      const { kinds, nodes } = kindsIn(endpoints);
+      const shown = columns.get('dst.nat.address')?.rows[row] ?? ABSENT;
+      switch (fate(kinds[src[row]!]!, kinds[dst[row]!]!, shown !== ABSENT, false)) {
+        case EXTERNAL:
+          return 'an end is not known to Kubernetes (flow::drop_external)';
+        case REPORTED_ELSEWHERE: {
+          const ends = observer === 'destination' ? [dst, src] : [src, dst];
+          const other = ends.map((end) => end[row]!).find((endpoint) => kinds[endpoint] === ELSEWHERE);
+          return `the agent on ${nodes[other!]} reports it (flow::observer: ${observer})`;
+        }
+        default:
+          return undefined;
+      }
     },
     unknownIn: (table) => partRows(table, kindsIn(table.ends.endpoints).kinds, unknown)?.[1]?.length ?? 0,
   };

@@ -60,6 +60,8 @@ export default defineReceiver<EbpfNetworkConfig>({
   elsewhere,
   validate: problemsBetween,
   adds: flowAttributes,
+  // What is pinned is the agent's: whoever only looks would take its counts and commit them.
+  aside: (config) => ({ ...config, pin_path: '' }),
   create: (config, host, consumer) => {
     // From here on they are heard of: exporters start before this receiver does.
     ownConnections();

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import type { Settlement } from '../../core/component/define.ts';
 import { createAllAttributes } from '../../core/pipeline/all-attributes.ts';
 import type { AttributeValue } from '../../core/table/dictionary.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
@@ -67,7 +68,12 @@ async function record(path: string, block: object, tables: readonly FlowTable[])
   const exporter = file.create(configOf(file, { path, ...block }), createRecordingHost('file'));
   await exporter.start?.();
   const everything = createAllAttributes();
-  for (const table of tables) exporter.export(everything.flows!(table).filter(isMetric));
+  for (const table of tables) {
+    // A stop waits for so long only, and a loaded machine may need longer.
+    const { promise, resolve } = Promise.withResolvers<Settlement>();
+    exporter.export(everything.flows!(table).filter(isMetric), resolve);
+    if ((await promise) !== 'delivered') throw new Error('the recording is not whole');
+  }
   await exporter.stop?.();
 }
 

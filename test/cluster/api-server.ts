@@ -138,7 +138,11 @@ export async function startApiServer(place?: ApiServerPlace): Promise<ApiServer>
 /** On the router of a cluster. */
 export async function openRealApi({ router, control }: ClusterNetwork): Promise<ApiServer & ClusterApi> {
   const server = await startApiServer({ namespace: router, address: control });
-  return { ...server, token: server.adminToken };
+  return {
+    ...server,
+    token: server.adminToken,
+    uid: async () => (await server.request('GET', 'api/v1/namespaces/kube-system')).metadata.uid!,
+  };
 }
 
 /** Writes keys and tokens into the folder; gives the server's flags. */

@@ -166,6 +166,7 @@ test('a service account without permission is told what to apply, and a token th
   await applyLogged(api, report);
   await until('all may be read', () => store.health.forbidden.size === 0);
   t.is(await store.health.waitForSync(30_000), 'synced');
+  t.truthy(await store.clusterUid(AbortSignal.timeout(30_000)), 'and what tells the cluster from others');
 
   const nameAt = (address: string) => store.identityAt(address, Date.now())?.name;
   account.renew(await tokens.next());

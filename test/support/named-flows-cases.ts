@@ -8,7 +8,7 @@ import type { Agent } from '../e2e/agent.ts';
 import { at, closes, type Figures, scrape } from '../e2e/ledger-figures.ts';
 import type { ClusterPod } from './cluster-network.ts';
 import { podStatus, service, slice } from './kubernetes-objects.ts';
-import { arrivesAs, nodeNamed, podNamed, UNNAMED } from './named-flows.ts';
+import { arrivesAs, METRIC, nodeNamed, podNamed, UNNAMED } from './named-flows.ts';
 import type { VethEnd } from './network-namespace.ts';
 import {
   type ClusterApi,
@@ -102,6 +102,9 @@ export function testNamedFlows<A extends ClusterApi>(openApi: OpenApi<A>): void 
     await known('Service', 'EndpointSlice');
     await named(t, { client: web, server: data, dialled: SERVICE }, WEB(), `${DATA()} [default/front]`);
     await named(t, { client: web, server: far, dialled: SERVICE }, WEB(), `${FAR()} [default/front]`);
+    const [first] = cluster.nodes;
+    const ofNode = { client: first!.uplink, server: data, dialled: SERVICE };
+    await named(t, ofNode, nodeNamed(first!), `${DATA()} [default/front]`);
   });
 
   test.serial('a TCP connection by a Service has its names in both directions', async (t) => {
@@ -211,10 +214,19 @@ export function testNamedFlows<A extends ClusterApi>(openApi: OpenApi<A>): void 
     t.is(ended.code, 0, ended.stderr);
     t.true(cluster.sink.points().length > before);
     // The answer shows the pod on its own wire.
-    const sent = { client: far, family: 'ipv4', exchange } as const;
+    const sent = { client: far, family: 'ipv4', exchange, dialledPort: SERVICE.port } as const;
     const src = podNamed(second!, 'other');
     const front = 'Service default/front of Service front [default/front]';
     await arrivesAs(t, cluster.sink, sent, `${FAR()} -> ${front}`, `${src} -> ${FAR()}`);
+  });
+
+  test.serial('each agent says its node and its cluster, and each point the cluster', async (t) => {
+    const uid = await cluster.api.uid();
+    for (const { metric, resource, attributes } of cluster.sink.points()) {
+      t.regex(String(resource['k8s.node.name']), /^node-[12]$/);
+      t.is(resource['k8s.cluster.name'], uid);
+      if (metric === METRIC) t.is(attributes['k8s.cluster.name'], uid);
+    }
   });
 
   test.serial('the ledger closes, and at the end nothing is left', async (t) => {

@@ -7,7 +7,7 @@ import type { VethEnd } from './network-namespace.ts';
 import type { ReceivedAttributes, ReceivedPoint } from './received-points.ts';
 import type { Exchange, Family } from './traffic.ts';
 
-const METRIC = 'beyla.network.flow.bytes';
+export const METRIC = 'beyla.network.flow.bytes';
 export const UNNAMED = 'unnamed';
 
 /** Bytes by the names that they came under, of each direction. */
@@ -20,6 +20,8 @@ export interface Sent {
   readonly client: VethEnd;
   readonly family: Family;
   readonly exchange: Exchange;
+  /** Where packets are taken to show the true ends, and show this port of the server; absent: its own. */
+  readonly dialledPort?: number;
 }
 
 /** `Pod default/web-1 of Deployment web on node-1 192.168.1.10`, or UNNAMED; whole or not at all. */
@@ -42,18 +44,21 @@ export function namesOf(attributes: ReceivedAttributes): string {
   return `${src} -> ${dst}`;
 }
 
-export function bytesOf(points: readonly ReceivedPoint[], { client, family, exchange }: Sent): NamedBytes {
-  const named = (end: 'src' | 'dst') => {
+export function bytesOf(points: readonly ReceivedPoint[], sent: Sent): NamedBytes {
+  const { client, family, exchange, dialledPort } = sent;
+  const serverPorts: readonly unknown[] = [exchange.serverPort, dialledPort];
+  const named = (end: 'src' | 'dst', other: 'src' | 'dst') => {
     const sums: Record<string, number> = {};
     for (const { metric, attributes, value } of points) {
       if (metric !== METRIC || attributes[`${end}.port`] !== exchange.clientPort) continue;
-      if (attributes[`${end}.address`] !== client[family]) continue;
+      if (attributes[`${end}.address`] !== client[family] || !serverPorts.includes(attributes[`${other}.port`]))
+        continue;
       const names = namesOf(attributes);
       sums[names] = (sums[names] ?? 0) + value;
     }
     return sums;
   };
-  return { request: named('src'), response: named('dst') };
+  return { request: named('src', 'dst'), response: named('dst', 'src') };
 }
 
 const sum = (values: Readonly<Record<string, number>>) => Object.values(values).reduce((all, value) => all + value, 0);

@@ -9,10 +9,9 @@ import { at, closes, type Figures, scrape } from '../e2e/ledger-figures.ts';
 import { type ClusterFlows, clusterFlows, type Flow, SERVICE } from './cluster-flows.ts';
 import type { ClusterNode } from './cluster-network.ts';
 import { service } from './kubernetes-objects.ts';
-import { endOf, UNNAMED } from './named-flows.ts';
+import { endOf, METRIC, UNNAMED } from './named-flows.ts';
 import { type ClusterApi, createTestCluster, type OpenApi, podOn, type TestCluster, zoneOf } from './test-cluster.ts';
 
-const METRIC = 'beyla.network.flow.bytes';
 const ZONE_METRIC = 'beyla.network.inter.zone.bytes';
 const FLOW = ['src.address', 'src.port', 'dst.address', 'dst.port'];
 const AGENT = { kind: 'DaemonSet', name: 'weir' };

@@ -23,6 +23,8 @@ export interface ClusterApi {
   /** May read everything. */
   readonly token: string;
   ca(): string;
+  /** The uid of kube-system, by which clusters that have no name are told apart. */
+  uid(): Promise<string>;
   create(object: KubernetesObject): Promise<unknown>;
   setStatus(object: KubernetesObject, status: unknown): Promise<unknown>;
   /** At once. */
@@ -204,10 +206,12 @@ export async function openSmallApi({ router, control }: ClusterNetwork): Promise
   await startRelay(router, `${control}:${API_PORT}`, socket);
   const token = 'token-of-the-tests';
   server.tokens = new Set([token]);
+  const { uid } = server.put({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system' } }).metadata;
   return {
     server,
     token,
     ca: () => certificate.cert,
+    uid: async () => uid!,
     // A CronJob's pods are told from the time of their Job.
     create: async ({ metadata, ...object }) => {
       const creationTimestamp = new Date().toISOString();

@@ -1,5 +1,6 @@
-/** Begins to listen, or says why not and what to do about it. */
+/** Servers: begins to listen, or says why not and what to do about it; ends. */
 
+import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { WeirError } from '../errors.ts';
 
@@ -44,6 +45,14 @@ export function listen(server: Server, place: ListenPlace): Promise<number> {
       server.off('error', fail);
       resolve((server.address() as AddressInfo).port);
     });
+  });
+}
+
+/** Ends a server that listens or never did, with the connections that it still has. Safe when called twice. */
+export function closeServer(server: HttpServer): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
   });
 }
 

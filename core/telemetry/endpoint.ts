@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
-import { listen } from '../network/listen.ts';
+import { closeServer, listen } from '../network/listen.ts';
 import type { Logger } from './log.ts';
 import { type PrometheusRegistry, prometheusContentType } from './registry.ts';
 
@@ -39,11 +39,7 @@ export async function openMetricsEndpoint(options: MetricsEndpointOptions): Prom
   server.on('error', (error) => logger.warn('self-metrics endpoint failed to accept a connection', { error }));
   return {
     port: listening,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: () => closeServer(server),
   };
 }
 

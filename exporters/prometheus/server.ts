@@ -6,7 +6,7 @@ import { finished, pipeline } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
 import { createGzip, type Gzip } from 'node:zlib';
 import type { Host } from '../../core/component/define.ts';
-import { type ListenAddress, listen } from '../../core/network/listen.ts';
+import { closeServer, type ListenAddress, listen } from '../../core/network/listen.ts';
 import { loadServerTls } from '../../core/otlp/server-tls.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
 import type { PrometheusConfig } from './config.ts';
@@ -62,16 +62,9 @@ export function createMetricsServer(parts: ServerParts): MetricsServer {
       server.on('error', (error) => host.logger.warn('The metrics endpoint failed to accept a connection.', { error }));
       return port;
     },
-    stop: () =>
-      new Promise((resolve) => {
-        if (server === undefined) {
-          resolve();
-          return;
-        }
-        server.close(() => resolve());
-        server.closeAllConnections();
-        server = undefined;
-      }),
+    async stop() {
+      if (server !== undefined) await closeServer(server);
+    },
   };
 }
 

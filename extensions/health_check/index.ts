@@ -5,7 +5,7 @@ import https from 'node:https';
 import { type ConfigProblem, defineExtension, type Extension, type Host } from '../../core/component/define.ts';
 import { text } from '../../core/config/formats.ts';
 import type { ConfigSchema } from '../../core/config/schema.ts';
-import { type ListenAddress, listen, parseListenAddress } from '../../core/network/listen.ts';
+import { closeServer, type ListenAddress, listen, parseListenAddress } from '../../core/network/listen.ts';
 import { loadServerTls, type ServerTlsConfig, serverTlsProblems, serverTlsSchema } from '../../core/otlp/server-tls.ts';
 import { bodyOf } from './body.ts';
 
@@ -82,15 +82,8 @@ function create(config: HealthCheckConfig, host: Host): Extension {
     },
     ready: () => become('ready'),
     notReady: () => become('unavailable'),
-    stop: () =>
-      new Promise((resolve) => {
-        if (server === undefined) {
-          resolve();
-          return;
-        }
-        server.close(() => resolve());
-        server.closeAllConnections();
-        server = undefined;
-      }),
+    async stop() {
+      if (server !== undefined) await closeServer(server);
+    },
   };
 }

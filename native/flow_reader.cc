@@ -183,8 +183,10 @@ void FlowReader::scan(const Columns &columns, size_t reserved, Window &window)
 			const uint32_t index = live[i];
 			const Known &known = known_[index];
 			const flow_amount total = total_of(index);
-			if (total.bytes == known.bytes && total.packets == known.packets) {
-				if (is_idle(slots_[index], epoch, limit))
+			// Programs add the bytes of a packet before the packet. Bytes alone are of one that is being
+			// added: no row would show them, so they wait for the next collect.
+			if (total.packets == known.packets) {
+				if (total.bytes == known.bytes && is_idle(slots_[index], epoch, limit))
 					idle_.push_back(index);
 			} else if (window.rows + new_flows_.size() + reserved == columns.capacity) {
 				window.complete = false;

@@ -34,7 +34,7 @@ export interface Graph {
   /** In the order of the pipelines, first to last. */
   readonly processors: readonly Node<Processor>[];
   readonly exporters: readonly Node<Exporter>[];
-  /** One for each pipeline that holds tables back. */
+  /** One for each pipeline that holds points back. */
   readonly releasers: readonly Releaser[];
 }
 

@@ -1,5 +1,6 @@
 /** Flows of addresses that the cluster should know and does not know yet. */
 
+import { execFileSync } from 'node:child_process';
 import test from 'ava';
 import type { HeldRows } from '../../core/component/define.ts';
 import { valuesOf } from '../../core/table/testing.ts';
@@ -66,6 +67,26 @@ test('an address that stays unknown is waited for once, and its flows go on as t
   }
   t.is(host.metric('otelcol_k8s_attributes_held_rows_total', '.*result="unknown"'), 2);
   t.like(out([unknown]), [{ kind: 'flows', rows: 1 }]);
+});
+
+// They were the arguments of one call, which takes some 120,000 on the stack of a main thread: the agent died of it. Test
+// files run on threads with a larger one, hence a process.
+test('flows of very many unknown addresses are held back like those of a few', (t) => {
+  const script = `
+    const { createHolding } = await import(${JSON.stringify(import.meta.resolve('./holding.ts'))});
+    const { createTestFlows } = await import(${JSON.stringify(import.meta.resolve('../../core/table/testing.ts'))});
+    const metrics = { counter: () => ({ add() {} }), gauge: () => ({ set() {} }), onScrape() {} };
+    const clock = { monotonicMs: () => performance.now() };
+    const options = { lateMs: 1, isUnknown: () => false, isAwaited: () => true, giveUp() {} };
+    const holding = createHolding(options, { id: 'k8s_attributes', clock, metrics });
+    const address = (first, n) => [first + (n >> 16), (n >> 8) & 0xff, n & 0xff].join('.');
+    const flows = Array.from({ length: 80_000 }, (_, n) => ({ src: '10.' + address(0, n), dst: '10.' + address(9, n) }));
+    const held = holding.hold(createTestFlows()(flows), Uint32Array.from(flows.keys()));
+    await held.ready;
+    process.stdout.write(String(held.table.rows));
+  `;
+  const args = ['--input-type=module', '--eval', script];
+  t.is(execFileSync(process.execPath, args, { encoding: 'utf8', stdio: 'pipe' }), '80000');
 });
 
 test('rows that are let go of before their time are counted as such', async (t) => {

@@ -97,7 +97,8 @@ export function createHolding(options: HoldingOptions, { id, clock, metrics }: H
 
   async function untilKnown({ ends: { endpoints } }: FlowTable, awaited: readonly number[]): Promise<void> {
     const { deadlines } = waitingIn(endpoints);
-    const deadlineMs = Math.max(...awaited.map((endpoint) => deadlines.get(endpoint) ?? 0));
+    // They may be more than a function takes arguments.
+    const deadlineMs = awaited.reduce((latest, endpoint) => Math.max(latest, deadlines.get(endpoint) ?? 0), 0);
     while (!stopping.signal.aborted) {
       const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= 0 || !awaited.some((endpoint) => isUnknown(endpoints, endpoint))) return;

@@ -53,7 +53,7 @@ export function createIntake(host: Host, consumer: Consumer): Intake {
   /** False: no pipeline took it. */
   function handOver({ transport, table, points }: TakenWindow): boolean {
     try {
-      consumer.consume(table);
+      consumer.consume({ ...table, received: true });
       counters.accepted(transport, points);
       return true;
     } catch (error) {

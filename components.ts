@@ -16,11 +16,13 @@ import k8sAttributes from './processors/k8s_attributes/index.ts';
 import reverseDns from './processors/reverse_dns/index.ts';
 import zone from './processors/zone/index.ts';
 import ebpfNetwork from './receiver/ebpf_network/index.ts';
+import otlp from './receiver/otlp/index.ts';
 import replay from './receiver/replay/index.ts';
 
 export const components: readonly Component[] = [
   ebpfNetwork,
   replay,
+  otlp,
   k8sAttributes,
   cidr,
   zone,

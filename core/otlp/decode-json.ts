@@ -17,7 +17,8 @@ export function decodeJson(text: string): readonly DecodedMetric[] {
   } catch (error) {
     throw malformed(`it is not JSON: ${(error as Error).message}`);
   }
-  const { resourceMetrics } = fieldsOf(request, 'the request');
+  const { resourceMetrics, ...others } = fieldsOf(request, 'the request');
+  if (resourceMetrics === undefined && Object.keys(others).length === 0) return [];
   if (resourceMetrics === undefined) throw malformed('it has no resourceMetrics');
   return listOf(resourceMetrics, 'resourceMetrics').flatMap((ofResource) => {
     const { resource = {}, scopeMetrics } = fieldsOf(ofResource, 'an entry of resourceMetrics');

@@ -90,7 +90,27 @@ function attributesOf(message: ProtoField, number: number): DecodedAttributes {
   return attributes;
 }
 
+/** Most attributes of a point were those of others: by their bytes they are read once. With more, all are forgotten. */
+const MAX_KNOWN_ATTRIBUTES = 50_000;
+const MAX_KNOWN_BYTES = 256;
+const knownAttributes = new Map<string, readonly [string, AttributeValue]>();
+
 function readAttribute(attribute: ProtoField, attributes: (readonly [string, AttributeValue])[]): void {
+  const { bytes = none } = attribute;
+  const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  const known = knownAttributes.get(key);
+  if (known !== undefined) {
+    attributes.push(known);
+    return;
+  }
+  const before = attributes.length;
+  readNewAttribute(attribute, attributes);
+  if (attributes.length === before || bytes.length > MAX_KNOWN_BYTES) return;
+  if (knownAttributes.size >= MAX_KNOWN_ATTRIBUTES) knownAttributes.clear();
+  knownAttributes.set(key, attributes[before]!);
+}
+
+function readNewAttribute(attribute: ProtoField, attributes: (readonly [string, AttributeValue])[]): void {
   let key = '';
   let value: AttributeValue | undefined;
   for (const field of fieldsOf(attribute)) {

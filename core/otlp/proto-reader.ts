@@ -26,6 +26,17 @@ export function* protoFields(message: Uint8Array): Generator<ProtoField> {
     }
     throw malformed('a number is longer than ten bytes');
   };
+  /** The same for tags and lengths, which are far below 2^53: without a BigInt for each. */
+  const small = (): number => {
+    let value = 0;
+    for (let factor = 1; factor < 2 ** 70; factor *= 0x80) {
+      const byte = message[at++];
+      if (byte === undefined) throw malformed('it ends within a number');
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+    }
+    throw malformed('a number is longer than ten bytes');
+  };
   const take = (length: number): Uint8Array => {
     if (length > message.length - at) throw malformed('it ends within a field');
     at += length;
@@ -33,12 +44,12 @@ export function* protoFields(message: Uint8Array): Generator<ProtoField> {
   };
 
   while (at < message.length) {
-    const tag = Number(varint());
+    const tag = small();
     const number = Math.floor(tag / 8);
     const wireType = tag % 8;
     if (wireType === 0) yield { number, varint: varint() };
     else if (wireType === 1) yield { number, bytes: take(8) };
-    else if (wireType === 2) yield { number, bytes: take(Number(varint())) };
+    else if (wireType === 2) yield { number, bytes: take(small()) };
     else if (wireType === 5) yield { number, bytes: take(4) };
     else throw malformed(`wire type ${wireType}`);
   }

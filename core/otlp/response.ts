@@ -1,9 +1,12 @@
 /**
- * What a server answers: ExportMetricsServiceResponse, and google.rpc.Status with its RetryInfo. Both read a protobuf
- * message and throw a WeirError when it is malformed.
+ * What a server answers: ExportMetricsServiceResponse, and google.rpc.Status with its RetryInfo, read and written as
+ * protobuf. Readers throw a WeirError when a message is malformed.
  */
 
 import { type ProtoField, protoFields } from './proto-reader.ts';
+import { messageField, stringField, varintLength, writeVarint } from './proto-writer.ts';
+
+const RETRY_INFO = 'type.googleapis.com/google.rpc.RetryInfo';
 
 export interface ExportResponse {
   /** Points that the server took the request without; 0 with a message is a warning. */
@@ -65,4 +68,29 @@ function retryDelayOf(any: ProtoField): number | undefined {
     }
   }
   return Math.max(0, delayMs);
+}
+
+/** Nothing rejected and no message: the empty message, which is full success. */
+export function encodeExportResponse({ rejectedPoints, message }: ExportResponse): Uint8Array {
+  if (rejectedPoints === 0 && message === '') return new Uint8Array(0);
+  return messageField(1, integerField(1, rejectedPoints), stringField(2, message));
+}
+
+/** A delay of whole seconds. */
+export function encodeStatus({ code, message, retryDelayMs }: RpcStatus): Uint8Array {
+  const parts = [integerField(1, code), stringField(2, message)];
+  if (retryDelayMs !== undefined) {
+    const delay = messageField(1, integerField(1, Math.ceil(retryDelayMs / 1000)));
+    parts.push(messageField(3, stringField(1, RETRY_INFO), messageField(2, delay)));
+  }
+  return Buffer.concat(parts);
+}
+
+/** Nothing for 0, which is what a reader assumes of an absent field. */
+function integerField(field: number, value: number): Uint8Array {
+  if (value === 0) return new Uint8Array(0);
+  const bytes = new Uint8Array(1 + varintLength(value));
+  bytes[0] = field << 3;
+  writeVarint(bytes, 1, value);
+  return bytes;
 }

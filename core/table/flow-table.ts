@@ -26,6 +26,8 @@ export interface FlowTable {
   readonly everyInterface?: boolean;
   /** There may be flows of packets that carry a tunnel, so `tunnel` tells these from others. */
   readonly carriers?: boolean;
+  /** Another agent counted it, perhaps on another node: what is said of this one's place is not true of it. */
+  readonly received?: boolean;
   readonly ends: FlowEnds;
   /** By attribute name of the catalogue; what is not here, nothing in the pipeline fills. */
   readonly columns: ReadonlyMap<string, AttributeColumn>;

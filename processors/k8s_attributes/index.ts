@@ -108,7 +108,11 @@ async function startNaming(
   const ranges = createClusterRanges(store, !flow.meta_restrict_local_node);
   ranges.refresh();
   const sorting = createSorting(flow, presence);
+  // Of what other agents counted, this one's node says nothing: neither where it was nor who reports it.
+  const sortingReceived = createSorting({ ...flow, observer: 'both' }, presence);
+  const sortingOf = ({ received }: FlowTable) => (received ? sortingReceived : sorting);
   const placed = createOwnPlace();
+  const placedReceived = createOwnPlace();
   const dialled = createDialledServices(store);
   const naming = createNaming({
     store,
@@ -117,19 +121,28 @@ async function startNaming(
       if (identity !== undefined) holding.known(dimension, endpoint);
       // Where pods may not be read, waiting is in vain.
       const mayCome = !store.health.forbidden.has('pods') && ranges.holds(dimension, endpoint);
-      sorting.note(dimension, endpoint, identity, mayCome && holding.maybeAwaited(dimension, endpoint));
+      const awaited = mayCome && holding.maybeAwaited(dimension, endpoint);
+      for (const one of [sorting, sortingReceived]) one.note(dimension, endpoint, identity, awaited);
     },
   });
-  const complete = (named: FlowTable) => dialled.add(placed(named, presence.where));
+  const complete = (named: FlowTable) => {
+    const { cluster, node } = presence.where;
+    return dialled.add(
+      named.received ? placedReceived(named, { cluster, node: undefined }) : placed(named, { cluster, node }),
+    );
+  };
   const holding = createHolding(
     {
       lateMs: flow.late_enrichment,
       isUnknown: (dimension, endpoint) => naming.identityAt(dimension, endpoint, nowMs()) === undefined,
       isAwaited: sorting.isAwaited,
-      giveUp: sorting.giveUp,
+      giveUp(dimension, endpoint) {
+        for (const one of [sorting, sortingReceived]) one.giveUp(dimension, endpoint);
+      },
       goOn(table) {
         const named = naming.nameApart(table, nowMs());
-        return { made: sorting.sort(complete(named), false).made, unknown: sorting.unknownIn(table) };
+        const sorted = sortingOf(table).sort(complete(named), false);
+        return { made: sorted.made, unknown: sortingOf(table).unknownIn(table) };
       },
     },
     host,
@@ -148,9 +161,9 @@ async function startNaming(
       refreshWhenDue();
       holding.expire();
       const named = complete(naming.name(table, timeOf(table)));
-      const sorted = sorting.sort(named, true);
+      const sorted = sortingOf(table).sort(named, true);
       if (sorted.held === undefined) return sorted.made;
-      if (!holding.hasRoomFor(sorted.held.length)) return sorting.sort(named, false).made;
+      if (!holding.hasRoomFor(sorted.held.length)) return sortingOf(table).sort(named, false).made;
       return [...sorted.made, holding.hold(table, sorted.held)];
     },
     explain: {

@@ -126,3 +126,22 @@ test('a node that gets an agent is left its flows', async (t) => {
   clock.advance(10_000);
   t.like(out(flows), [{ rows: 0 }, { reason: 'counted_elsewhere' }]);
 });
+
+// A gateway has a node of its own, which is neither that of its senders nor one that reports flows.
+test('flows that another agent counted all go on, and the own node is not put on them', async (t) => {
+  const surroundings = { environment: { NODE_NAME: 'node-a' } };
+  const flow = { observer_nodes: ['node-a', 'node-b'], cluster_name: 'shop' };
+  const { processor, table } = await setUp(t, { flow }, { objects: cluster, surroundings });
+  const counted = table([{ src: podB, dst: podA }]);
+  t.deepEqual(
+    processor.flows!(counted).flatMap((one) => (one.kind === 'filtered' ? one.reason : [])),
+    ['counted_elsewhere'],
+  );
+  const [received, ...others] = processor.flows!({ ...counted, received: true });
+  t.deepEqual(others, []);
+  t.is(received?.kind, 'flows');
+  if (received?.kind !== 'flows') return;
+  t.deepEqual(valuesOf(received, 'k8s.src.node.name'), ['node-b']);
+  t.is(received.resource.attributes['k8s.cluster.name'], 'shop');
+  t.is(received.resource.attributes['k8s.node.name'], undefined);
+});

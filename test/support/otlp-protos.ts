@@ -66,6 +66,19 @@ export function decodeJsonRequest(request: object): DecodedRequest {
   return requestType.toObject(requestType.fromObject(request), plain) as DecodedRequest;
 }
 
+/** A request in OTLP/JSON as protobuf. */
+export function encodeRequest(request: object): Buffer {
+  return Buffer.from(requestType.encode(requestType.fromObject(request)).finish());
+}
+
+export function decodeResponse(body: Uint8Array): object {
+  return responseType.toObject(responseType.decode(body), { longs: String });
+}
+
+export function decodeStatusBody(body: Uint8Array): object {
+  return statusType.toObject(statusType.decode(body));
+}
+
 export function encodeResponse(partialSuccess?: { rejectedDataPoints: number; errorMessage: string }): Buffer {
   return Buffer.from(responseType.encode(responseType.fromObject(partialSuccess ? { partialSuccess } : {})).finish());
 }

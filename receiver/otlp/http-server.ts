@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { gunzip, inflate, zstdDecompress } from 'node:zlib';
 import type { Host } from '../../core/component/define.ts';
 import { reportOf } from '../../core/errors.ts';
-import { type ListenAddress, listen, parseListenAddress } from '../../core/network/listen.ts';
+import { closeServer, type ListenAddress, listen, parseListenAddress } from '../../core/network/listen.ts';
 import { encodeExportResponse, encodeStatus } from '../../core/otlp/response.ts';
 import { loadServerTls } from '../../core/otlp/server-tls.ts';
 import { DEFAULT_HTTP_BYTES, type HttpConfig } from './config.ts';
@@ -65,17 +65,12 @@ export function createHttpServer(host: Host, config: HttpConfig, intake: Intake)
       server.on('error', (error) => host.logger.warn('The HTTP endpoint failed to accept a connection.', { error }));
       return port;
     },
-    stop: () =>
-      new Promise((resolve) => {
-        if (server === undefined) {
-          resolve();
-          return;
-        }
-        server.close(() => resolve());
-        // What was taken is answered in the same turn; bodies that are still coming are not taken.
-        server.closeAllConnections();
-        server = undefined;
-      }),
+    // What was taken is answered in the same turn; bodies that are still coming are not taken.
+    async stop() {
+      const open = server;
+      server = undefined;
+      if (open !== undefined) await closeServer(open);
+    },
   };
 }
 

@@ -21,7 +21,7 @@ test('the docs of this tree are fresh', (t) => {
 test('names the one file whose table is stale, and mends the table only', (t) => {
   const copy = mkdtempSync(join(tmpdir(), 'generate-docs-'));
   t.teardown(() => rmSync(copy, { recursive: true }));
-  for (const folder of ['docs', 'receiver', 'processors', 'exporters']) {
+  for (const folder of ['docs', 'receiver', 'processors', 'exporters', 'extensions']) {
     cpSync(join(root, folder), join(copy, folder), { recursive: true });
   }
   const path = 'exporters/debug/README.md';

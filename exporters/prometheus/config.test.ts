@@ -32,6 +32,10 @@ test('constant labels that would be one, or one of the exporter, are refused', (
   t.deepEqual(problems({ cluster: 'dev', 'the.team': 'net' }), []);
   t.deepEqual(problems({ 'a.b': 'x', a_b: 'y' }), ['const_labels::a_b: "a.b" and "a_b" are the same label a_b']);
   t.deepEqual(problems({ job: 'x' }), ['const_labels::job: label job is set by the exporter itself']);
+  t.deepEqual(problems({ src_address: 'x', 'network.transport': 'y' }), [
+    'const_labels::src_address: label src_address is that of the attribute src.address',
+    'const_labels::network.transport: label network_transport is that of the attribute network.transport',
+  ]);
   t.deepEqual(problems({ '..': 'x' }), ['const_labels::..: ".." cannot be a label']);
   t.deepEqual(problems({ cluster: 7 }), [
     "const_labels::cluster: expected type 'string', got unconvertible type 'int'",

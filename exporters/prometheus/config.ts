@@ -7,6 +7,7 @@ import { type ConfigSchema, type Format, FormatError, type Property } from '../.
 import { parseListenAddress } from '../../core/network/listen.ts';
 import { headerProblems } from '../../core/otlp/client-schema.ts';
 import { type ServerTlsConfig, serverTlsProblems, serverTlsSchema } from '../../core/otlp/server-tls.ts';
+import { attributes, namesOf } from '../../core/table/attributes.ts';
 import { labelName } from './names.ts';
 
 export interface PrometheusConfig {
@@ -161,10 +162,18 @@ function constantLabelProblems({ const_labels }: PrometheusConfig): readonly Con
       return [{ path, message, fix: 'leave one of them out' }];
     }
     if (!/[a-zA-Z0-9]/.test(name)) return [{ path, message: `"${name}" cannot be a label`, fix: 'use letters' }];
-    if (!RESERVED.includes(label)) return [];
-    return [{ path, message: `label ${label} is set by the exporter itself`, fix: 'give it another name' }];
+    const fix = 'give it another name';
+    if (RESERVED.includes(label)) return [{ path, message: `label ${label} is set by the exporter itself`, fix }];
+    const attribute = attributeOfLabel.get(label);
+    if (attribute === undefined) return [];
+    return [{ path, message: `label ${label} is that of the attribute ${attribute}`, fix }];
   });
 }
+
+/** By the label that it has under some preset. */
+const attributeOfLabel = new Map(
+  attributes.flatMap(({ name }) => namesOf(name).map((leaving) => [labelName(leaving), leaving] as const)),
+);
 
 function globProblems({ resource_constant_labels }: PrometheusConfig): readonly ConfigProblem[] {
   return (['included', 'excluded'] as const).flatMap((key) =>

@@ -12,7 +12,9 @@ import {
   stringList,
   text,
 } from './formats.ts';
+import { presetList } from './lists.ts';
 import type { Format, FormatProblem } from './schema.ts';
+import { choiceOf } from './suggest.ts';
 import type { ConfigNode } from './tree.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -68,6 +70,21 @@ test('booleans are true and false, nothing else', (t) => {
   t.is(complaint(boolean, 'yes'), "key: expected type 'bool', got unconvertible type 'string'");
   t.is(complaint(boolean, '"true"'), "key: expected type 'bool', got unconvertible type 'string'");
   t.is(complaint(boolean, '1'), "key: expected type 'bool', got unconvertible type 'int'");
+});
+
+test('a word that is none of a few is refused with all of them, and the one that was meant', (t) => {
+  const words = oneOf('none', 'beyla', 'obi');
+  const fixes = (yaml: string) => (read(words, yaml) as readonly FormatProblem[]).map(({ fix }) => fix);
+  t.deepEqual(fixes('byla'), ["one of none, beyla, obi; did you mean 'beyla'?"]);
+  t.deepEqual(fixes('x'), ['one of none, beyla, obi']);
+  t.is(choiceOf(['', 'on'], 'x'), 'one of "", on');
+});
+
+test('what is wrong in a list of words has its position, and in one text the place of the text', (t) => {
+  const refused = 'unsupported value "byla"';
+  t.is(complaint(presetList, '[otel, byla]'), `key.1: ${refused}`);
+  t.is(complaint(presetList, 'byla'), `key: ${refused}`);
+  t.is(complaint(presetList, 'otel, byla'), `key: ${refused}`);
 });
 
 test('a list of texts may be one text with commas', (t) => {

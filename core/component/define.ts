@@ -115,7 +115,7 @@ export interface HeldPoints {
   dueMs(): number | undefined;
   /**
    * Gives away what is due at this time and forgets it; with Infinity, when everything ends, all that it holds. After
-   * the call nothing is due at that time any more.
+   * the call nothing is due at that time any more. When it throws, it still holds all, and is asked again later.
    */
   release(nowMs: number): readonly MetricTable[];
 }

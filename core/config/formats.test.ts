@@ -146,14 +146,38 @@ test('defaults are read by the format, and null takes the default', (t) => {
     wait: { format: duration, default: '5s', doc: 'A wait.' },
     tls: { insecure: { format: boolean, default: false, doc: 'No TLS.' } },
   };
-  const defaults = { wait: 5000, tls: { insecure: false } };
-  t.deepEqual(decodeBlock(schema, undefined), { config: defaults, problems: [] });
-  t.deepEqual(decodeBlock(schema, tree('')), { config: defaults, problems: [] });
-  t.deepEqual(decodeBlock(schema, tree('{wait: , tls: }')), { config: defaults, problems: [] });
+  const whole = { isComplete: true, problems: [] };
+  const defaults = { config: { wait: 5000, tls: { insecure: false } }, ...whole };
+  t.deepEqual(decodeBlock(schema, undefined), defaults);
+  t.deepEqual(decodeBlock(schema, tree('')), defaults);
+  t.deepEqual(decodeBlock(schema, tree('{wait: , tls: }')), defaults);
   t.deepEqual(decodeBlock(schema, tree('{wait: 1s, tls: {insecure: true}}')), {
     config: { wait: 1000, tls: { insecure: true } },
-    problems: [],
+    ...whole,
   });
+});
+
+test('the default stands where a value is refused, unless it is none', (t) => {
+  const schema = {
+    wait: { format: duration, default: '5s', doc: 'A wait.' },
+    tls: { insecure: { format: boolean, default: false, doc: 'No TLS.' } },
+    size: { format: positiveInteger, default: null, doc: 'A size.' },
+  };
+  const { config, isComplete, problems } = decodeBlock<object>(
+    schema,
+    tree('{wait: 5, tls: {insecure: 1, x: 1}, size: 3}'),
+  );
+  t.deepEqual(config, { wait: 5000, tls: { insecure: false }, size: 3 });
+  t.true(isComplete);
+  t.deepEqual(
+    problems.map(({ key, path }) => [key, path]),
+    [
+      ['x', ['tls', 'x']],
+      ['wait', ['wait']],
+      ['insecure', ['tls', 'insecure']],
+    ],
+  );
+  t.false(decodeBlock(schema, tree('{size: 0}')).isComplete);
 });
 
 test('a block prints as a user would write it, without secrets', (t) => {

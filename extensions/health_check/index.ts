@@ -5,7 +5,7 @@ import { type ConfigProblem, defineExtension, type Extension, type Host } from '
 import { text } from '../../core/config/formats.ts';
 import type { ConfigSchema } from '../../core/config/schema.ts';
 import { createHttpServer } from '../../core/network/http-server.ts';
-import { type ListenAddress, parseListenAddress } from '../../core/network/listen.ts';
+import { endpointProblems, type ListenAddress, parseListenAddress } from '../../core/network/listen.ts';
 import { type ServerTlsConfig, serverTlsProblems, serverTlsSchema } from '../../core/otlp/server-tls.ts';
 import { bodyOf } from './body.ts';
 
@@ -16,8 +16,10 @@ export interface HealthCheckConfig {
   readonly tls: ServerTlsConfig;
 }
 
+const DEFAULT_ENDPOINT = 'localhost:13133';
+
 const schema: ConfigSchema<HealthCheckConfig> = {
-  endpoint: { format: text, default: 'localhost:13133', doc: 'Address and port to answer at.' },
+  endpoint: { format: text, default: DEFAULT_ENDPOINT, doc: 'Address and port to answer at.' },
   path: { format: text, default: '/', doc: 'Path that is answered; any other is 404.' },
   response_body: {
     healthy: { format: text, default: '', doc: 'Body while the agent is ready; empty: JSON that says since when.' },
@@ -36,10 +38,8 @@ export default defineExtension<HealthCheckConfig>({
 });
 
 function problemsOf({ endpoint, path, tls }: HealthCheckConfig): readonly ConfigProblem[] {
-  const address = parseListenAddress(endpoint);
-  const fix = 'write address and port, such as localhost:13133';
   return [
-    ...(typeof address === 'string' ? [{ path: ['endpoint'], message: address, fix }] : []),
+    ...endpointProblems(endpoint, DEFAULT_ENDPOINT),
     ...(path.startsWith('/')
       ? []
       : [{ path: ['path'], message: 'bad config: path must start with /', fix: 'such as /health' }]),
@@ -70,7 +70,7 @@ function create(config: HealthCheckConfig, host: Host): Extension {
     tls: config.tls,
     what: 'the health check',
     path: `extensions::${host.id}::endpoint`,
-    example: 'localhost:13133',
+    example: DEFAULT_ENDPOINT,
     answer,
   });
   return {

@@ -11,7 +11,7 @@ import {
 import { boolean, headers, text } from '../../core/config/formats.ts';
 import type { ConfigSchema } from '../../core/config/schema.ts';
 import { createHttpServer } from '../../core/network/http-server.ts';
-import { type ListenAddress, parseListenAddress } from '../../core/network/listen.ts';
+import { endpointProblems, type ListenAddress, parseListenAddress } from '../../core/network/listen.ts';
 import { headerProblems } from '../../core/otlp/client-schema.ts';
 import { type ServerTlsConfig, serverTlsProblems, serverTlsSchema } from '../../core/otlp/server-tls.ts';
 import { runtimeFigures } from './expvarz.ts';
@@ -33,8 +33,10 @@ export interface ZpagesConfig {
   readonly tls: ServerTlsConfig;
 }
 
+const DEFAULT_ENDPOINT = 'localhost:55679';
+
 const schema: ConfigSchema<ZpagesConfig> = {
-  endpoint: { format: text, default: 'localhost:55679', doc: 'Address and port to serve the pages at.' },
+  endpoint: { format: text, default: DEFAULT_ENDPOINT, doc: 'Address and port to serve the pages at.' },
   expvar: {
     enabled: { format: boolean, default: false, doc: 'Serve figures of the runtime as JSON at `/debug/expvarz`.' },
   },
@@ -52,15 +54,10 @@ export default defineExtension<ZpagesConfig>({
 });
 
 function problemsOf({ endpoint, response_headers, tls }: ZpagesConfig): readonly ConfigProblem[] {
-  const address = parseListenAddress(endpoint);
-  const message = endpoint === '' ? '"endpoint" is required when using the "zpages" extension' : address;
-  const fix = 'write address and port, such as localhost:55679';
+  const required = { message: '"endpoint" is required when using the "zpages" extension' };
   return [
-    ...(typeof message === 'string' ? [{ path: ['endpoint'], message, fix }] : []),
-    ...headerProblems(response_headers).map((problem) => ({
-      ...problem,
-      path: ['response_headers', ...problem.path.slice(1)],
-    })),
+    ...endpointProblems(endpoint, DEFAULT_ENDPOINT).map((one) => (endpoint === '' ? { ...one, ...required } : one)),
+    ...headerProblems(response_headers, 'response_headers'),
     ...serverTlsProblems(tls),
   ];
 }
@@ -101,7 +98,7 @@ function create(config: ZpagesConfig, host: Host, service: ServiceView): Extensi
     tls: config.tls,
     what: 'zPages',
     path: `extensions::${host.id}::endpoint`,
-    example: 'localhost:55679',
+    example: DEFAULT_ENDPOINT,
     answer: createAnswer(config, subject),
   });
   return {

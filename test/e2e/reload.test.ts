@@ -38,8 +38,7 @@ test('series go on over a reload while their processors stay as they are, and be
   t.teardown(sink.stop);
   const first = { receiver: 'cache_active_timeout: 200ms', maxStale: '5m' };
   const { child, said, ended, file } = runAgent(server.namespace, configurationOf(first));
-  const readyTimes = (times: number) =>
-    until('the agent is ready', () => said().split(READY).length === times + 1);
+  const readyTimes = (times: number) => until('the agent is ready', () => said().split(READY).length === times + 1);
   const arrived = async ({ request }: Exchange, value: number) => {
     await until('the flow has arrived', () => sink.points().at(-1)?.value === value);
     return { startNs: sink.points().at(-1)?.startNs, bytes: request.wireBytes };

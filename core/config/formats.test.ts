@@ -5,6 +5,7 @@ import {
   duration,
   headers,
   keyedMap,
+  level,
   nonNegativeInteger,
   oneOf,
   positiveInteger,
@@ -81,6 +82,16 @@ test('a list of texts may be one text with commas', (t) => {
 test('a word must be one of the list', (t) => {
   t.is(read(oneOf('tc', 'socket_filter'), 'tc'), 'tc');
   t.is(complaint(oneOf('tc', 'socket_filter'), 'xdp'), 'key: unsupported value "xdp"');
+});
+
+test('a level is taken in any case', (t) => {
+  t.is(read(level('info', 'warn'), 'WARN'), 'warn');
+  t.is(complaint(level('info', 'warn'), 'Loud'), 'key: unsupported value "Loud"');
+});
+
+test('nothing in a list or a map of texts, such as a variable that is not set, is the empty text', (t) => {
+  t.deepEqual(read(headers, '{token: }'), { token: '' });
+  t.deepEqual(read(stringList, '[a, ~]'), ['a', '']);
 });
 
 test('headers are a map or a list of names and values', (t) => {

@@ -108,8 +108,10 @@ export const boolean: Format<boolean> = (value) => {
   throw new FormatError(wrongType('bool', value, 'write true or false, without quotes'));
 };
 
+/** Nothing, as what an unset variable stands for, is the empty text. */
 function stringOf(value: unknown, path?: readonly string[]): string {
   if (typeof value === 'string') return value;
+  if (value === null) return '';
   throw new FormatError(wrongType('string', value, 'put it in quotes if it is meant as text', path));
 }
 
@@ -136,6 +138,18 @@ export function oneOf<const Word extends string>(...words: readonly Word[]): For
     throw new FormatError({ message: `unsupported value "${value}"`, fix: `one of ${words.join(', ')}` });
   };
   return Object.assign(check, { text: true as const });
+}
+
+/** Like `oneOf`, in any case, as upstream takes levels. Delivers the word in lower case. */
+export function level<const Word extends string>(...words: readonly Word[]): Format<Word> {
+  const among = oneOf(...words);
+  return Object.assign(
+    (value: unknown) => {
+      const found = typeof value === 'string' ? words.find((word) => word === value.toLowerCase()) : undefined;
+      return found ?? among(value);
+    },
+    { text: true as const },
+  );
 }
 
 /** A list of texts, or one text with commas between them. Delivers an array of strings. */

@@ -163,3 +163,13 @@ test('text fields get the text of a variable, numbers its value', (t) => {
   t.like(config.receivers[0]?.config, { cache_max_flows: 1024 });
   t.like(config.exporters[0]?.config, { endpoint: '[::1]', headers: { token: '0123' } });
 });
+
+test('a whole number with a leading zero is octal, as upstream reads it', (t) => {
+  const config = load({ receivers: 'receivers: {ebpf_network: {cache_max_flows: 0123}}\n' });
+  t.like(config.receivers[0]?.config, { cache_max_flows: 83 });
+});
+
+test('a type that upstream has removed is refused in its words', (t) => {
+  const [report = ''] = reports({ exporters: 'exporters: {logging: , otlp_grpc: {endpoint: "a:1"}}\n' });
+  t.true(report.startsWith("error decoding 'exporters': the logging exporter has been deprecated"), report);
+});

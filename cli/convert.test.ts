@@ -164,6 +164,8 @@ test('OTLP by its protocol, and no secret is printed', async (t) => {
     tls: { insecure_skip_verify: true },
   });
   t.false('delta_to_cumulative' in http.config.processors);
+  const bare = await convert('otel_metrics_export: {endpoint: "http://b:4318"}');
+  t.deepEqual(bare.config.exporters.otlp_http, { endpoint: 'http://b:4318' }, '/v1/metrics is added');
   const cloud = await convert(
     'grafana: {otlp: {cloud_zone: eu, cloud_instance_id: "7", cloud_api_key: hush, cloud_submit: [metrics]}}',
   );

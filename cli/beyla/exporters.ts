@@ -15,6 +15,8 @@ export interface Exporters {
 
 const grpcPort = /4317$/;
 const httpPort = /4318$/;
+/** The URL for metrics alone is taken as it is; without a path the exporter of the Go SDK adds /v1/metrics to it as well. */
+const hasPath = /^\w+:\/\/[^/]*\//;
 
 export function exportersOf(source: BeylaSource, notes: Notes): Exporters {
   const cumulative: Record<string, Block> = {};
@@ -68,7 +70,8 @@ function otlpExporter(source: BeylaSource, notes: Notes): Record<string, Block> 
     return { otlp_grpc: block };
   }
   if (protocol === 'http/json') notes.otherMeaning(said!, 'requests are written in protobuf');
-  const endpoint = own === undefined ? { endpoint: url.href.replace(/\/$/, '') } : { metrics_endpoint: url.href };
+  const asItIs = own !== undefined && hasPath.test(textOf(own));
+  const endpoint = asItIs ? { metrics_endpoint: url.href } : { endpoint: url.href.replace(/\/$/, '') };
   return { otlp_http: { ...endpoint, ...(isTrue(skip) ? { tls } : {}), ...headers } };
 }
 

@@ -12,6 +12,7 @@ import {
   secret,
   stringList,
   text,
+  url,
 } from './formats.ts';
 import type { Format, FormatProblem } from './schema.ts';
 import type { ConfigNode } from './tree.ts';
@@ -155,6 +156,7 @@ test('a block prints as a user would write it, without secrets', (t) => {
     wait: { format: duration, default: null, doc: 'A wait.' },
     token: { format: secret, default: null, doc: 'A token.' },
     empty: { format: secret, default: '', doc: 'No token.' },
+    address: { format: url, default: null, doc: 'A URL.' },
     headers: { format: headers, default: {}, doc: 'Headers.' },
     map: {
       format: keyedMapOf({ every: { format: duration, default: '0s', doc: 'A time.' } }),
@@ -164,12 +166,15 @@ test('a block prints as a user would write it, without secrets', (t) => {
   };
   const { config } = decodeBlock<Record<keyof typeof schema, unknown>>(
     schema as never,
-    tree('{wait: 90s, token: hush, headers: {authorization: Bearer hush}, map: {a.b: {every: 100ms}}}'),
+    tree(
+      '{wait: 90s, token: hush, address: "http://me:hush@b:1/p", headers: {authorization: Bearer hush}, map: {a.b: {every: 100ms}}}',
+    ),
   );
   t.deepEqual(printBlock(schema as never, config), {
     wait: '90s',
     token: '[REDACTED]',
     empty: '',
+    address: 'http://me:[REDACTED]@b:1/p',
     headers: { authorization: '[REDACTED]' },
     map: { 'a.b': { every: '100ms' } },
   });

@@ -129,6 +129,12 @@ export const secret: Format<string> = Object.assign((value: unknown, node?: Conf
   print: (value: string) => (value === '' ? '' : '[REDACTED]'),
 });
 
+/** Text that may be a URL with a password, which `print-config` leaves out. Delivers a string as it was written. */
+export const url: Format<string> = Object.assign((value: unknown, node?: ConfigNode) => wholeText(value, node), {
+  text: true as const,
+  print: (value: string) => value.replace(/^(\w+:\/\/[^/?#@:]*):[^/?#]*@/, '$1:[REDACTED]@'),
+});
+
 /** One of a few words. Delivers that word; the configuration type may be their union. */
 export function oneOf<const Word extends string>(...words: readonly Word[]): Format<Word> {
   const check = (value: unknown): Word => {

@@ -8,7 +8,7 @@ import type { Findings } from './findings.ts';
 import { formatId, parseId } from './ids.ts';
 import type { FormatProblem } from './schema.ts';
 import { suggestionFor } from './suggest.ts';
-import { type ConfigNode, isNull, nearestNode, pathDelimiter } from './tree.ts';
+import { type ConfigNode, isNull, nearestNode, nodeAt, pathDelimiter } from './tree.ts';
 import type { ComponentInstance } from './types.ts';
 
 export type SectionName = 'receivers' | 'processors' | 'exporters' | 'extensions' | 'connectors';
@@ -149,7 +149,7 @@ function isValid({ instance: { definition, config }, path, node }: DecodedCompon
   return conflicts.length === 0;
 }
 
-/** Each key checked alone; undefined when something is wrong. */
+/** Each key checked alone; undefined when something is wrong, and then what else can be told is. */
 function decodeComponent({ section, id, key, definition, node, findings }: Block): unknown {
   const decoded = decodeBlock<unknown>(definition.config, node);
   const path = [section, key];
@@ -158,7 +158,14 @@ function decodeComponent({ section, id, key, definition, node, findings }: Block
     const fixed = moved === undefined ? problem : { ...problem, fix: `it lives elsewhere: ${moved}` };
     findings.problems.push(decodeError(`error decoding '${section}': error decoding '${id}': `, path, fixed, node));
   }
-  return decoded.problems.length > 0 ? undefined : decoded.config;
+  if (decoded.problems.length === 0) return decoded.config;
+  // With keys that nobody knows, the others have their values. What is not there may be meant by such a key.
+  if (decoded.problems.every(({ code }) => code === 'config/unknown-key')) {
+    const conflicts = definition.validate?.(decoded.config) ?? [];
+    const stated = conflicts.filter((conflict) => nodeAt(node, conflict.path) !== undefined);
+    for (const conflict of stated) findings.problems.push(validationError(path, conflict, node));
+  }
+  return undefined;
 }
 
 /** A problem of one block as an error: upstream's words, then the place of the very key. */

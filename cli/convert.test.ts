@@ -164,6 +164,13 @@ test('OTLP by its protocol, and no secret is printed', async (t) => {
     tls: { insecure_skip_verify: true },
   });
   t.false('delta_to_cumulative' in http.config.processors);
+  const address = await convert('otel_metrics_export: {endpoint: "b:4317", protocol: grpc}');
+  t.is(address.validated, '');
+  t.deepEqual(address.config.exporters.otlp_grpc, { endpoint: 'b:4317' });
+  const noUrl = await convert('otel_metrics_export: {endpoint: "b:4318"}');
+  t.true(noUrl.notes.some((note) => note.includes('it is no URL with a scheme')));
+  const bare = await convert('otel_metrics_export: {endpoint: "http://b:4318"}');
+  t.deepEqual(bare.config.exporters.otlp_http, { endpoint: 'http://b:4318' }, '/v1/metrics is added');
   const cloud = await convert(
     'grafana: {otlp: {cloud_zone: eu, cloud_instance_id: "7", cloud_api_key: hush, cloud_submit: [metrics]}}',
   );

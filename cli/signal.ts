@@ -1,4 +1,7 @@
-/** The first SIGINT or SIGTERM asks for an orderly end, a second one ends the process at once. */
+/**
+ * The first SIGINT or SIGTERM asks for an orderly end, a second one ends the process at once; SIGHUP asks for the
+ * configuration to be read anew.
+ */
 
 /**
  * Ctrl-C under `npm start` arrives twice, from the terminal and from npm: only a signal this much later than the first
@@ -26,5 +29,28 @@ export function firstSignal() {
     ignore: () => {
       for (const name of signals) process.off(name, listener);
     },
+  };
+}
+
+/** Watches from before the start on: what comes while nobody waits is one wish, told to the next that does. */
+export function hangups() {
+  let wished = false;
+  let tell: () => void = () => undefined;
+  const listener = () => {
+    wished = true;
+    tell();
+  };
+  process.on('SIGHUP', listener);
+  return {
+    /** Resolves at the next wish. */
+    async next() {
+      if (!wished) {
+        await new Promise<void>((resolve) => {
+          tell = resolve;
+        });
+      }
+      wished = false;
+    },
+    ignore: () => void process.off('SIGHUP', listener),
   };
 }

@@ -13,8 +13,10 @@ export interface Exporters {
   readonly ttl: unknown;
 }
 
-const grpcPort = /4317$/;
-const httpPort = /4318$/;
+const grpcPort = /:\d*4317(?:\/|$)/;
+const bareAddress = /^(?:\[[^\]]*\]|[^:/]+):\d+$/;
+/** The URL for metrics alone is taken as it is; without a path the exporter of the Go SDK adds /v1/metrics to it as well. */
+const hasPath = /^\w+:\/\/[^/]*\//;
 
 export function exportersOf(source: BeylaSource, notes: Notes): Exporters {
   const cumulative: Record<string, Block> = {};
@@ -45,8 +47,10 @@ function otlpExporter(source: BeylaSource, notes: Notes): Record<string, Block> 
   const skip = source.find('otel_metrics_export.insecure_skip_verify', 'INSECURE_SKIP_VERIFY');
   const found = own ?? common;
   if (found === undefined) return {};
-  const url = URL.parse(textOf(found));
-  if (url === null) {
+  const isGrpc = textOf(said) === 'grpc' || (textOf(said) === '' && grpcPort.test(textOf(found)));
+  // By gRPC the newer releases take an address as well; it means TLS.
+  const url = URL.parse(isGrpc && bareAddress.test(textOf(found)) ? `https://${textOf(found)}` : textOf(found));
+  if (url === null || url.host === '') {
     notes.noEffect(found, 'it is no URL with a scheme, such as http://localhost:4318');
     return {};
   }
@@ -58,17 +62,17 @@ function otlpExporter(source: BeylaSource, notes: Notes): Record<string, Block> 
     url.username = '';
     url.password = '';
   }
-  const protocol = textOf(said) || (grpcPort.test(url.port) && !httpPort.test(url.port) ? 'grpc' : 'http/protobuf');
   const tls = isTrue(skip) ? { insecure_skip_verify: true } : {};
   const headers = headersOf(source, notes);
-  if (protocol === 'grpc') {
+  if (isGrpc) {
     const insecure = ['http:', 'unix:'].includes(url.protocol) ? { insecure: true } : {};
     const settings = { ...insecure, ...tls };
     const block = { endpoint: url.host, ...(Object.keys(settings).length > 0 ? { tls: settings } : {}), ...headers };
     return { otlp_grpc: block };
   }
-  if (protocol === 'http/json') notes.otherMeaning(said!, 'requests are written in protobuf');
-  const endpoint = own === undefined ? { endpoint: url.href.replace(/\/$/, '') } : { metrics_endpoint: url.href };
+  if (textOf(said) === 'http/json') notes.otherMeaning(said!, 'requests are written in protobuf');
+  const asItIs = own !== undefined && hasPath.test(textOf(own));
+  const endpoint = asItIs ? { metrics_endpoint: url.href } : { endpoint: url.href.replace(/\/$/, '') };
   return { otlp_http: { ...endpoint, ...(isTrue(skip) ? { tls } : {}), ...headers } };
 }
 

@@ -5,12 +5,14 @@ import {
   duration,
   headers,
   keyedMap,
+  level,
   nonNegativeInteger,
   oneOf,
   positiveInteger,
   secret,
   stringList,
   text,
+  url,
 } from './formats.ts';
 import { presetList } from './lists.ts';
 import type { Format, FormatProblem } from './schema.ts';
@@ -100,6 +102,16 @@ test('a word must be one of the list', (t) => {
   t.is(complaint(oneOf('tc', 'socket_filter'), 'xdp'), 'key: unsupported value "xdp"');
 });
 
+test('a level is taken in any case', (t) => {
+  t.is(read(level('info', 'warn'), 'WARN'), 'warn');
+  t.is(complaint(level('info', 'warn'), 'Loud'), 'key: unsupported value "Loud"');
+});
+
+test('nothing in a list or a map of texts, such as a variable that is not set, is the empty text', (t) => {
+  t.deepEqual(read(headers, '{token: }'), { token: '' });
+  t.deepEqual(read(stringList, '[a, ~]'), ['a', '']);
+});
+
 test('headers are a map or a list of names and values', (t) => {
   t.deepEqual(read(headers, '{x-scope: a, x.dotted: b}'), { 'x-scope': 'a', 'x.dotted': 'b' });
   t.deepEqual(read(headers, '[{name: x-scope, value: a}]'), { 'x-scope': 'a' });
@@ -185,6 +197,7 @@ test('a block prints as a user would write it, without secrets', (t) => {
     wait: { format: duration, default: null, doc: 'A wait.' },
     token: { format: secret, default: null, doc: 'A token.' },
     empty: { format: secret, default: '', doc: 'No token.' },
+    address: { format: url, default: null, doc: 'A URL.' },
     headers: { format: headers, default: {}, doc: 'Headers.' },
     map: {
       format: keyedMapOf({ every: { format: duration, default: '0s', doc: 'A time.' } }),
@@ -194,12 +207,15 @@ test('a block prints as a user would write it, without secrets', (t) => {
   };
   const { config } = decodeBlock<Record<keyof typeof schema, unknown>>(
     schema as never,
-    tree('{wait: 90s, token: hush, headers: {authorization: Bearer hush}, map: {a.b: {every: 100ms}}}'),
+    tree(
+      '{wait: 90s, token: hush, address: "http://me:hush@b:1/p", headers: {authorization: Bearer hush}, map: {a.b: {every: 100ms}}}',
+    ),
   );
   t.deepEqual(printBlock(schema as never, config), {
     wait: '90s',
     token: '[REDACTED]',
     empty: '',
+    address: 'http://me:[REDACTED]@b:1/p',
     headers: { authorization: '[REDACTED]' },
     map: { 'a.b': { every: '100ms' } },
   });

@@ -109,8 +109,10 @@ export const boolean: Format<boolean> = (value) => {
   throw new FormatError(wrongType('bool', value, 'write true or false, without quotes'));
 };
 
+/** Nothing, as what an unset variable stands for, is the empty text. */
 function stringOf(value: unknown, path?: readonly string[]): string {
   if (typeof value === 'string') return value;
+  if (value === null) return '';
   throw new FormatError(wrongType('string', value, 'put it in quotes if it is meant as text', path));
 }
 
@@ -128,6 +130,12 @@ export const secret: Format<string> = Object.assign((value: unknown, node?: Conf
   print: (value: string) => (value === '' ? '' : '[REDACTED]'),
 });
 
+/** Text that may be a URL with a password, which `print-config` leaves out. Delivers a string as it was written. */
+export const url: Format<string> = Object.assign((value: unknown, node?: ConfigNode) => wholeText(value, node), {
+  text: true as const,
+  print: (value: string) => value.replace(/^(\w+:\/\/[^/?#@:]*):[^/?#]*@/, '$1:[REDACTED]@'),
+});
+
 /** One of a few words. Delivers that word; the configuration type may be their union. */
 export function oneOf<const Word extends string>(...words: readonly Word[]): Format<Word> {
   const check = (value: unknown): Word => {
@@ -137,6 +145,18 @@ export function oneOf<const Word extends string>(...words: readonly Word[]): For
     throw new FormatError({ message: `unsupported value "${value}"`, fix: choiceOf(words, value) });
   };
   return Object.assign(check, { text: true as const });
+}
+
+/** Like `oneOf`, in any case, as upstream takes levels. Delivers the word in lower case. */
+export function level<const Word extends string>(...words: readonly Word[]): Format<Word> {
+  const among = oneOf(...words);
+  return Object.assign(
+    (value: unknown) => {
+      const found = typeof value === 'string' ? words.find((word) => word === value.toLowerCase()) : undefined;
+      return found ?? among(value);
+    },
+    { text: true as const },
+  );
 }
 
 /** A list of texts, or one text with commas between them. Delivers an array of strings. */

@@ -63,6 +63,14 @@ test('a key that lives elsewhere is refused with the place where it lives', (t) 
   t.true(report.includes('it lives elsewhere: the `cidr` processor'), report);
 });
 
+test('beside a key that nobody knows, what else is wrong in the component is reported as well', (t) => {
+  const block = (keys: string) => ({ exporters: `exporters: {otlp_grpc: {${keys}}}\n` });
+  const both = reports(block('endpoint: "a:1", timeot: 5s, tls: {insecure: true, ca_file: x}')).join();
+  t.regex(both, /has invalid keys: timeot/);
+  t.regex(both, /has no use/);
+  t.notRegex(reports(block('endpint: "a:1"')).join(), /requires a non-empty/, 'the misspelt key is the reason');
+});
+
 test('wrong values are reported at their key or list item', (t) => {
   t.deepEqual(
     reports({
@@ -186,4 +194,14 @@ test('text fields get the text of a variable, numbers its value', (t) => {
   );
   t.like(config.receivers[0]?.config, { cache_max_flows: 1024 });
   t.like(config.exporters[0]?.config, { endpoint: '[::1]', headers: { token: '0123' } });
+});
+
+test('a whole number with a leading zero is octal, as upstream reads it', (t) => {
+  const config = load({ receivers: 'receivers: {ebpf_network: {cache_max_flows: 0123}}\n' });
+  t.like(config.receivers[0]?.config, { cache_max_flows: 83 });
+});
+
+test('a type that upstream has removed is refused in its words', (t) => {
+  const [report = ''] = reports({ exporters: 'exporters: {logging: , otlp_grpc: {endpoint: "a:1"}}\n' });
+  t.true(report.startsWith("error decoding 'exporters': the logging exporter has been deprecated"), report);
 });

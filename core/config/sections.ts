@@ -71,7 +71,9 @@ export function decodeSection(
     if (definition === undefined) {
       ids.add(id);
       const known = [...definitions.keys()].sort();
-      const message = `unknown type: "${parsed.type}" for id: "${id}" (valid values: [${known.join(' ')}])`;
+      const message =
+        removedTypes[`${section}::${parsed.type}`] ??
+        `unknown type: "${parsed.type}" for id: "${id}" (valid values: [${known.join(' ')}])`;
       report(
         block.place,
         key,
@@ -106,6 +108,11 @@ export function decodeSection(
   for (const one of decoded) if (isValid(one, findings)) instances.push(one.instance);
   return { instances, ids, aliases };
 }
+
+/** In upstream's words. */
+const removedTypes: Readonly<Record<string, string>> = {
+  'exporters::logging': 'the logging exporter has been deprecated, use the debug exporter instead',
+};
 
 function otherSection(type: string, components: readonly Component[]): string | undefined {
   const other = components.find((component) => component.type === type);

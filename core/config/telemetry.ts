@@ -1,7 +1,7 @@
 /** `service.telemetry`: its schema, and what it means for the log and the self-metrics. */
 
 import { listOf, printBlock } from './block.ts';
-import { oneOf, text } from './formats.ts';
+import { level, oneOf, text } from './formats.ts';
 import { type ConfigSchema, type Format, FormatError } from './schema.ts';
 import type { TelemetryConfig, TelemetryLevel } from './types.ts';
 
@@ -35,7 +35,7 @@ export const telemetrySchema: ConfigSchema<TelemetrySection> = {
   logs: {
     level: {
       doc: 'Least important level that is logged.',
-      format: oneOf('debug', 'info', 'warn', 'error'),
+      format: level('debug', 'info', 'warn', 'error'),
       default: 'info',
     },
     encoding: { doc: 'Form of a line.', format: oneOf('console', 'json'), default: 'console' },
@@ -43,7 +43,7 @@ export const telemetrySchema: ConfigSchema<TelemetrySection> = {
   metrics: {
     level: {
       doc: 'How much is measured; none switches the self-metrics off.',
-      format: oneOf('none', 'basic', 'normal', 'detailed'),
+      format: level('none', 'basic', 'normal', 'detailed'),
       default: 'normal',
     },
     readers: { doc: 'One reader: where the self-metrics are served.', format: listOf(readerSchema), default: [{}] },

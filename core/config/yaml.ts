@@ -11,6 +11,7 @@ import {
   type Pair,
   type ParsedNode,
   parseAllDocuments,
+  type Scalar,
 } from 'yaml';
 import { WeirError } from '../errors.ts';
 import { type ConfigNode, type MapNode, merge, pathDelimiter } from './tree.ts';
@@ -68,9 +69,15 @@ function nodeOf(node: ParsedNode | null, keyPlace: string | undefined, reading: 
   if (isSeq(node)) {
     return { kind: 'list', items: node.items.map((item) => nodeOf(item as ParsedNode, undefined, reading)), place };
   }
-  const value = isScalar(node) ? node.value : null;
+  const value = isScalar(node) ? scalarValue(node) : null;
   const known = value === null || typeof value === 'number' || typeof value === 'boolean' ? value : String(value);
   return { kind: 'scalar', value: known, place };
+}
+
+/** Upstream's YAML has one rule of version 1.1 left: a whole number with a leading zero is octal. */
+function scalarValue({ value, source = '' }: Scalar): unknown {
+  const octal = typeof value === 'number' ? /^([-+]?)0([0-7]+)$/.exec(source) : null;
+  return octal === null ? value : Number(`${octal[1]}1`) * Number.parseInt(octal[2]!, 8);
 }
 
 function aliasTarget(alias: Alias.Parsed, place: string, reading: Reading): ConfigNode {

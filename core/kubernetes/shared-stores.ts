@@ -74,7 +74,8 @@ export function createSharedStores(surroundings: Partial<Surroundings> = {}): Sh
 
   /** The first that somebody of the agent has; one that follows nodes before one that does not. */
   function wishOfOthers({ metrics }: StoreHost): StoreWish | undefined {
-    const wishes = [...running, ...waiting].filter(({ agent }) => agent === metrics).map(({ wish }) => wish);
+    const agentAsking = agentOf(metrics);
+    const wishes = [...running, ...waiting].filter(({ agent }) => agent === agentAsking).map(({ wish }) => wish);
     return wishes.find(({ scope }) => !scope.without.includes('nodes')) ?? wishes[0];
   }
 
@@ -82,7 +83,7 @@ export function createSharedStores(surroundings: Partial<Surroundings> = {}): Sh
     request(asked, host) {
       let joined: Running | undefined;
       let isAlone = false;
-      const own = asked === AS_OTHERS ? undefined : { wish: asked, agent: host.metrics };
+      const own = asked === AS_OTHERS ? undefined : { wish: asked, agent: agentOf(host.metrics) };
       if (own !== undefined) waiting.add(own);
       const withdraw = () => {
         if (own !== undefined) waiting.delete(own);
@@ -118,6 +119,9 @@ export function createSharedStores(surroundings: Partial<Surroundings> = {}): Sh
   };
 }
 
+/** All components of an agent publish in one registry. */
+const agentOf = (metrics: MetricRegistry): object => metrics.whole ?? metrics;
+
 const ALONE: StoreWish = {
   connection: { authType: 'autodetect', kubeConfigPath: '', context: '' },
   scope: { ...WHOLE_CLUSTER, without: ['services'] },
@@ -146,7 +150,7 @@ function open(wish: StoreWish, host: StoreHost, given: Partial<Surroundings>): R
   const reader = start();
   return {
     wish,
-    agent: host.metrics,
+    agent: agentOf(host.metrics),
     reader,
     leases: 0,
     async stop() {

@@ -8,7 +8,7 @@ import type { AttributeValue } from '../table/dictionary.ts';
 import { createFlowRows, type FlowRows } from '../table/flow-rows.ts';
 import type { FlowMeasures, FlowTable, NamingPreset } from '../table/flow-table.ts';
 import { type Feature, flowMetrics } from '../table/metrics.ts';
-import type { Resource, Scope, TimeWindow } from '../table/resource.ts';
+import { type Resource, resourceOf, type Scope, scopeOf, type TimeWindow } from '../table/resource.ts';
 import type { DecodedAttributes, DecodedMetric, DecodedPoint } from './decoded.ts';
 
 /** Why points are no flows. */
@@ -99,7 +99,11 @@ export function createFlowWindows({ metricNames, complete, onRefused }: FlowWind
   function senderOf({ resource, scope }: DecodedMetric): Sender {
     const key = JSON.stringify([resource, scope]);
     if (senders.size >= MAX_SENDERS) senders.clear();
-    const known = senders.get(key) ?? { resource: { attributes: Object.fromEntries(resource) }, scope, latestNs: 0n };
+    const known = senders.get(key) ?? {
+      resource: resourceOf(Object.fromEntries(resource)),
+      scope: scopeOf(scope),
+      latestNs: 0n,
+    };
     senders.set(key, known);
     return known;
   }

@@ -7,8 +7,9 @@ import type { Component, Exporter, Extension, Host, Processor, Receiver } from '
 import type { ComponentInstance, PipelineConfig, ResolvedConfig } from '../config/types.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/log.ts';
-import type { MetricRegistry } from '../telemetry/metrics.ts';
+import type { MetricPart } from '../telemetry/metrics.ts';
 import { createOperations, type Operations } from '../telemetry/operations.ts';
+import type { PrometheusRegistry } from '../telemetry/registry.ts';
 import { createAllAttributes } from './all-attributes.ts';
 import { inContext, type Origin } from './failure.ts';
 import { consumedBy, leavesMetrics, orderProblems } from './order.ts';
@@ -22,11 +23,19 @@ export interface GraphOptions {
   readonly build: Host['build'];
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: MetricRegistry;
+  readonly metrics: PrometheusRegistry;
+  /** Processors of the graph that this one replaces, which go on in their places; absent: none. */
+  readonly kept?: readonly ProcessorNode[];
 }
 
 export interface Node<Instance> extends Origin {
   readonly instance: Instance;
+  /** What it publishes; to be closed when it has stopped and others go on. */
+  readonly metrics: MetricPart;
+}
+
+export interface ProcessorNode extends Node<Processor> {
+  readonly pipeline: string;
 }
 
 export interface Graph {
@@ -34,7 +43,7 @@ export interface Graph {
   readonly extensions: readonly Node<Extension>[];
   readonly receivers: readonly Node<Receiver>[];
   /** In the order of the pipelines, first to last. */
-  readonly processors: readonly Node<Processor>[];
+  readonly processors: readonly ProcessorNode[];
   readonly exporters: readonly Node<Exporter>[];
   /** One for each pipeline that holds points back. */
   readonly releasers: readonly Releaser[];
@@ -90,7 +99,7 @@ export function buildGraph(config: ResolvedConfig, options: GraphOptions): Graph
 
 /** The processors of one pipeline; flows that reach a processor of metrics, or the end, are made into metrics there. */
 function buildSteps(pipeline: PipelineConfig, config: ResolvedConfig, operations: Operations, options: GraphOptions) {
-  const nodes: Node<Processor>[] = [];
+  const nodes: ProcessorNode[] = [];
   const steps: Step[] = [];
   let flowsRemain = true;
   const makeMetrics = () => {
@@ -102,10 +111,8 @@ function buildSteps(pipeline: PipelineConfig, config: ResolvedConfig, operations
     const one = config.processors.find((processor) => processor.id === id);
     if (one === undefined) continue;
     if (consumedBy(one) === 'metrics') makeMetrics();
-    const fields = { 'otelcol.pipeline.id': pipeline.id };
-    const made = node(one, options, fields, (host) =>
-      one.definition.create(one.config, { ...host, pipeline: pipeline.id }),
-    );
+    const kept = options.kept?.find((other) => other.id === id && other.pipeline === pipeline.id);
+    const made = kept ?? { ...createProcessor(one, pipeline.id, options), pipeline: pipeline.id };
     nodes.push(made);
     const operation = operations.named(`processor/${id}/${pipeline.id}`);
     steps.push({ id, processor: timedProcessor(made.instance, operation) });
@@ -113,6 +120,11 @@ function buildSteps(pipeline: PipelineConfig, config: ResolvedConfig, operations
   }
   makeMetrics();
   return { nodes, steps };
+}
+
+function createProcessor(one: ResolvedConfig['processors'][0], pipeline: string, options: GraphOptions) {
+  const fields = { 'otelcol.pipeline.id': pipeline };
+  return node(one, options, fields, (host) => one.definition.create(one.config, { ...host, pipeline }));
 }
 
 function releaserOf(
@@ -128,7 +140,7 @@ function releaserOf(
 
 function node<Instance>(
   one: ComponentInstance<Component>,
-  { build, clock, logger, metrics }: GraphOptions,
+  { build, clock, logger, metrics: registry }: GraphOptions,
   fields: Readonly<Record<string, string>>,
   create: (host: Host) => Instance,
 ): Node<Instance> {
@@ -136,8 +148,10 @@ function node<Instance>(
   const kind = one.definition.kind;
   const signal = kind === 'extension' ? {} : { 'otelcol.signal': 'metrics' };
   const names = { 'otelcol.component.id': id, 'otelcol.component.kind': kind, ...signal, ...fields };
+  const metrics = registry.part();
   try {
-    return { id, kind, placeOf, instance: create({ id, build, clock, metrics, logger: logger.with(names) }) };
+    const instance = create({ id, build, clock, metrics, logger: logger.with(names) });
+    return { id, kind, placeOf, metrics, instance };
   } catch (error) {
     throw inContext(error, 'failed to build pipelines: failed to create', { id, kind, placeOf });
   }

@@ -44,7 +44,7 @@ function setUp(failing: Record<string, Error> = {}, usedExtensions: readonly str
       { ...config, telemetry: { ...config.telemetry, metrics } },
       { build: { command: 'weir', version: '0.1.0' }, write: (line) => lines.push(line) },
     );
-  return { start, steps, messages: () => lines.map((line) => line.trimEnd().split('\t').slice(1).join(' ')) };
+  return { start, steps, config, messages: () => lines.map((line) => line.trimEnd().split('\t').slice(1).join(' ')) };
 }
 
 test('starts exporters first and receivers last, stops receivers first and exporters last', async (t) => {
@@ -132,4 +132,32 @@ test('an extension that does not start is named, and no pipeline has started', a
     ['start one', 'finish in'],
   );
   t.is(steps.at(-1), 'stop one');
+});
+
+test('another configuration takes the place, and processors that it has as they are go on', async (t) => {
+  const { start, steps, messages, config } = setUp();
+  const service = await start();
+  steps.splice(0);
+  const second = config.processors.find(({ id }) => id === 'second')!;
+  const changed = { ...second, config: { verbosity: 'other' } };
+  await service.replace({
+    ...config,
+    processors: config.processors.map((one) => (one.id === 'second' ? changed : one)),
+    telemetry: { ...config.telemetry, metrics: { ...config.telemetry.metrics, level: 'none' } },
+  });
+  const stopped = ['stop in', 'stop second', 'stop out', 'finish in'];
+  t.deepEqual(steps.splice(0), [...stopped, 'start out', 'start second', 'start in']);
+  t.is(messages().filter((line) => line.includes('Everything is ready')).length, 2);
+  await service.stop();
+  t.deepEqual(steps, ['stop in', 'stop first', 'stop second', 'stop out', 'finish in']);
+});
+
+test('where the other configuration does not start, nothing runs on', async (t) => {
+  const failing: Record<string, Error> = {};
+  const { start, steps, config } = setUp(failing);
+  const service = await start();
+  failing['start in'] = new Error('no such device');
+  const error = await t.throwsAsync(service.replace(config));
+  t.regex(reportOf(error), /failed to start "in" receiver: no such device/);
+  t.true(steps.lastIndexOf('stop first') > steps.lastIndexOf('start in'));
 });

@@ -1,6 +1,6 @@
 /**
  * A running configuration: starts extensions, then the graph with exporters first, and stops it with receivers first,
- * draining.
+ * draining. Another configuration can take its place.
  */
 
 import type { Host } from '../component/define.ts';
@@ -10,8 +10,9 @@ import type { MetricsEndpoint } from '../telemetry/endpoint.ts';
 import { createLogger, type Logger } from '../telemetry/log.ts';
 import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
 import { createRegistry, type PrometheusRegistry } from '../telemetry/registry.ts';
-import { buildGraph, type Graph, type Node } from './build.ts';
-import { inContext } from './failure.ts';
+import { buildGraph, type Graph, type ProcessorNode } from './build.ts';
+import { keptProcessors } from './kept.ts';
+import { startGraph, stopGraph } from './life.ts';
 
 export interface ServiceOptions {
   readonly build: Host['build'];
@@ -23,50 +24,83 @@ export interface ServiceOptions {
 export interface Service {
   /** Resolves when no receiver will hand over anything more by itself; never while one goes on counting. */
   ended(): Promise<void>;
+  /**
+   * Stops and drains everything but the processors that the other configuration has as they are, and starts that one
+   * with them. Rejects where it cannot start; then nothing runs. Not to be called while a call of it goes on.
+   */
+  replace(config: ResolvedConfig): Promise<void>;
   /** Stops and drains everything; once, however often it is called. Rejects with all that went wrong, at its end. */
   stop(): Promise<void>;
 }
 
-interface Stoppable {
-  start?(): Promise<void>;
-  stop?(): Promise<void>;
+interface Running {
+  readonly config: ResolvedConfig;
+  readonly logger: Logger;
+  readonly graph: Graph;
+  readonly endpoint: MetricsEndpoint | undefined;
 }
+
+const NONE: readonly ProcessorNode[] = [];
 
 /** Resolves when every component has started. When one does not start, stops all others first and rejects. */
 export async function startService(config: ResolvedConfig, options: ServiceOptions): Promise<Service> {
   const { build, clock = systemClock, write } = options;
-  const logger = createLogger({ ...config.telemetry.logs, clock, ...(write === undefined ? {} : { write }) });
   const metrics = createRegistry();
   registerProcessMetrics(metrics, clock);
-  for (const warning of config.warnings) logger.warn(warning);
 
-  const graph = buildGraph(config, { build, clock, logger, metrics });
-  logger.info(`Starting ${build.command}...`, { Version: build.version });
-  let endpoint: MetricsEndpoint | undefined;
-  try {
-    endpoint = await openEndpoint(config.telemetry, metrics, logger);
-    await startGraph(graph);
-  } catch (error) {
-    const failures = await stopGraph(graph);
-    await endpoint?.close();
-    for (const failure of failures) logger.error('Component failed to stop.', { error: failure });
-    throw error;
+  async function begin(config: ResolvedConfig, kept: readonly ProcessorNode[]): Promise<Running> {
+    const logger = createLogger({ ...config.telemetry.logs, clock, ...(write === undefined ? {} : { write }) });
+    for (const warning of config.warnings) logger.warn(warning);
+    const graph = buildGraph(config, { build, clock, logger, metrics, kept });
+    logger.info(`Starting ${build.command}...`, { Version: build.version });
+    let endpoint: MetricsEndpoint | undefined;
+    try {
+      endpoint = await openEndpoint(config.telemetry, metrics, logger);
+      await startGraph(graph, kept);
+    } catch (error) {
+      const failures = await stopGraph(graph, NONE);
+      await endpoint?.close();
+      for (const failure of failures) logger.error('Component failed to stop.', { error: failure });
+      throw error;
+    }
+    for (const { instance } of graph.extensions) instance.ready?.();
+    logger.info('Everything is ready. Begin running and processing data.');
+    return { config, logger, graph, endpoint };
   }
-  for (const { instance } of graph.extensions) instance.ready?.();
-  logger.info('Everything is ready. Begin running and processing data.');
 
-  let stopping: Promise<void> | undefined;
-  const stop = async () => {
+  async function end({ logger, graph, endpoint }: Running, kept: readonly ProcessorNode[]): Promise<readonly Error[]> {
     logger.info('Starting shutdown...');
     for (const { instance } of graph.extensions) instance.notReady?.();
-    const failures = await stopGraph(graph);
+    const failures = await stopGraph(graph, kept);
     await endpoint?.close();
+    if (failures.length === 0) logger.info('Shutdown complete.');
+    return failures;
+  }
+
+  let running = await begin(config, NONE);
+  let stopping: Promise<void> | undefined;
+  const stop = async () => {
+    const failures = await end(running, NONE);
     if (failures.length > 0) throw new AggregateError(failures, 'failed to shutdown pipelines');
-    logger.info('Shutdown complete.');
   };
   return {
     async ended() {
-      await Promise.all(graph.receivers.map(({ instance }) => instance.ended?.() ?? new Promise(() => undefined)));
+      const { receivers } = running.graph;
+      await Promise.all(receivers.map(({ instance }) => instance.ended?.() ?? new Promise(() => undefined)));
+    },
+    async replace(next) {
+      const { graph, logger } = running;
+      const kept = keptProcessors(graph, running.config, next);
+      logger.warn('Config updated, restart service');
+      // What does not stop as it should does not keep the new configuration from starting.
+      for (const error of await end(running, kept)) logger.error('Component failed to stop.', { error });
+      try {
+        running = await begin(next, kept);
+      } catch (error) {
+        // They may be in no graph yet; to stop twice is safe.
+        for (const { instance } of kept) await instance.stop?.();
+        throw error;
+      }
     },
     stop() {
       stopping ??= stop();
@@ -84,45 +118,4 @@ async function openEndpoint(
   if (level === 'none') return undefined;
   const { openMetricsEndpoint } = await import('../telemetry/endpoint.ts');
   return openMetricsEndpoint({ host, port, registry, logger });
-}
-
-async function startGraph({ extensions, exporters, processors, releasers, receivers }: Graph): Promise<void> {
-  const each = async (nodes: readonly Node<Stoppable>[], doing = 'cannot start pipelines: failed to start') => {
-    for (const node of nodes) {
-      try {
-        await node.instance.start?.();
-      } catch (error) {
-        throw inContext(error, doing, node);
-      }
-    }
-  };
-  await each(extensions, 'failed to start extensions: failed to start');
-  await each([...exporters, ...processors.toReversed()]);
-  for (const releaser of releasers) releaser.start();
-  await each(receivers);
-}
-
-/** Stops all, also what has not started; one failure does not keep the others from stopping. */
-async function stopGraph({ receivers, releasers, processors, exporters, extensions }: Graph): Promise<Error[]> {
-  const failures: Error[] = [];
-  const each = async <Instance>(
-    nodes: readonly Node<Instance>[],
-    end: (instance: Instance) => Promise<void> | undefined,
-    doing = 'failed to shutdown pipelines: failed to stop',
-  ) => {
-    for (const node of nodes) {
-      try {
-        await end(node.instance);
-      } catch (error) {
-        failures.push(inContext(error, doing, node));
-      }
-    }
-  };
-  await each<Stoppable>(receivers, (instance) => instance.stop?.());
-  for (const releaser of releasers) await releaser.stop();
-  await each<Stoppable>([...processors, ...exporters], (instance) => instance.stop?.());
-  await each(receivers, (receiver) => receiver.finish?.());
-  const stop = (instance: Stoppable) => instance.stop?.();
-  await each(extensions.toReversed(), stop, 'failed to shutdown extensions: failed to stop');
-  return failures;
 }

@@ -28,4 +28,12 @@ export interface MetricRegistry {
   gauge(options: MetricOptions): Gauge;
   /** Called at each scrape, before values are written: for figures that live elsewhere. */
   onScrape(callback: () => void): void;
+  /** Of a part: the registry that it is a part of, the same for all components of an agent. */
+  readonly whole?: MetricRegistry;
+}
+
+/** What one component publishes in a registry. */
+export interface MetricPart extends MetricRegistry {
+  /** The component is gone: its series end, and its callbacks are called no more. */
+  close(): void;
 }

@@ -57,3 +57,15 @@ test('a metric without values is not written', (t) => {
   registry.counter({ name: 'never', help: 'Never.' });
   t.is(registry.text(), '');
 });
+
+test('what a component published ends with it, and what others published stays', (t) => {
+  const registry = createRegistry();
+  const gauge = { name: 'queue_size', help: 'Requests.' };
+  const [leaves, stays] = [registry.part(), registry.part()];
+  stays.gauge(gauge).set(2, { exporter: 'b' });
+  leaves.gauge(gauge).set(1, { exporter: 'a' });
+  leaves.onScrape(() => leaves.gauge(gauge).set(3, { exporter: 'a' }));
+  t.regex(registry.text(), /exporter="a"} 3/);
+  leaves.close();
+  t.is(registry.text(), '# HELP queue_size Requests.\n# TYPE queue_size gauge\nqueue_size{exporter="b"} 2\n');
+});

@@ -2,7 +2,7 @@
 
 import type { Writable } from 'node:stream';
 import { defineExporter, type Exporter, type Host } from '../../core/component/define.ts';
-import { oneOf } from '../../core/config/formats.ts';
+import { level } from '../../core/config/formats.ts';
 import { exporterCounters } from '../../core/queue/counters.ts';
 import type { MetricTable } from '../../core/table/metric-table.ts';
 import { detailedText, normalText } from './text.ts';
@@ -17,7 +17,7 @@ export default defineExporter<DebugConfig>({
   description: 'Prints metrics to the log or to standard output.',
   config: {
     verbosity: {
-      format: oneOf('basic', 'normal', 'detailed'),
+      format: level('basic', 'normal', 'detailed'),
       default: 'basic',
       doc: '`basic`: one log line a window with counts. `normal`: one line a point on standard output. `detailed`: every field of every point on standard output.',
     },

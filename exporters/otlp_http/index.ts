@@ -1,7 +1,7 @@
 /** Sends metrics to an OTLP server by HTTP. The queue and its retries are core/queue, the encoding is core/otlp. */
 
 import { type ConfigProblem, defineExporter } from '../../core/component/define.ts';
-import { text } from '../../core/config/formats.ts';
+import { text, url } from '../../core/config/formats.ts';
 import {
   compressionSchema,
   headerProblems,
@@ -34,11 +34,11 @@ export default defineExporter<OtlpHttpConfig>({
   description: 'Sends metrics to an OTLP server or collector by HTTP.',
   config: {
     endpoint: {
-      format: text,
+      format: url,
       default: '',
       doc: 'Base URL of the server: `/v1/metrics` is added. Required, or the next.',
     },
-    metrics_endpoint: { format: text, default: '', doc: 'URL that is used as it is, instead of `endpoint`.' },
+    metrics_endpoint: { format: url, default: '', doc: 'URL that is used as it is, instead of `endpoint`.' },
     encoding: { format: text, default: 'proto', doc: 'How requests are written: only `proto`.' },
     tls: tlsSchema,
     compression: compressionSchema('gzip', 'zstd', 'none'),
@@ -72,8 +72,8 @@ function endpointProblems(config: OtlpHttpConfig): readonly ConfigProblem[] {
   const keys = (['endpoint', 'metrics_endpoint'] as const).filter((key) => config[key] !== '');
   if (keys.length === 0) return [{ path: ['endpoint'], message: 'at least one endpoint must be specified', fix }];
   return keys.flatMap((key) => {
-    const url = URL.parse(config[key]);
-    if (url !== null && ['http:', 'https:'].includes(url.protocol) && url.port !== '0') return [];
+    const parsed = URL.parse(config[key]);
+    if (parsed !== null && ['http:', 'https:'].includes(parsed.protocol) && parsed.port !== '0') return [];
     return [{ path: [key], message: `${key} must be a valid URL with a port of 1 to 65535`, fix }];
   });
 }

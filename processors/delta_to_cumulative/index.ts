@@ -12,7 +12,7 @@ interface Config {
 
 export default defineProcessor<Config>({
   type: 'delta_to_cumulative',
-  aliases: { deltatocumulative: "'deltatocumulative' is the old name of 'delta_to_cumulative'" },
+  aliases: { deltatocumulative: '"deltatocumulative" alias is deprecated; use "delta_to_cumulative" instead' },
   stability: 'alpha',
   description: 'Turns delta sums into cumulative ones.',
   needs: [],

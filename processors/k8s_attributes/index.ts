@@ -23,7 +23,7 @@ const REFRESH_MS = 10_000;
 
 export default defineProcessor<K8sAttributesConfig>({
   type: 'k8s_attributes',
-  aliases: { k8sattributes: "the older name of this processor: write 'k8s_attributes'" },
+  aliases: { k8sattributes: '"k8sattributes" alias is deprecated; use "k8s_attributes" instead' },
   stability: 'alpha',
   description: 'Names both ends of flows from Kubernetes.',
   needs: ['src.address', 'dst.address'],

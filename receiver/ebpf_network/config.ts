@@ -313,6 +313,18 @@ export const elsewhere: Readonly<Record<string, string>> = {
   print_flows: 'the `debug` exporter',
   enable: 'the pipelines of `service`: a receiver that stands in one is on',
   allowed_attributes: 'the `attribute_select` processor',
+  attributes: 'the processors `attribute_select` (its `select`) and `k8s_attributes`',
+  select: 'the `attribute_select` processor',
+  filter: 'the `filter` processor',
+  filters: 'the `filter` processor',
+  cluster_name: 'the `flow` block of the `k8s_attributes` processor',
+  drop_external: 'the `flow` block of the `k8s_attributes` processor',
+  disable_informers: 'the `flow` block of the `k8s_attributes` processor',
+  meta_restrict_local_node: 'the `flow` block of the `k8s_attributes` processor',
+  ttl: '`max_stale` of `delta_to_cumulative`, `metric_expiration` of `prometheus`',
+  interval: '`cache_active_timeout` here, and the `interval` processor',
+  metrics: '`features` here',
+  force_bpf_map_reader: 'nowhere: there is one way to read the table',
 };
 
 /** Protocol numbers for the kernel; undefined when all are counted. */

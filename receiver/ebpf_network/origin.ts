@@ -2,6 +2,7 @@
 
 import { networkInterfaces } from 'node:os';
 import type { Host } from '../../core/component/define.ts';
+import { scopeOf } from '../../core/table/resource.ts';
 import { addressTowards, findAgentAddress } from './agent-address.ts';
 import type { CollectorOptions } from './collect.ts';
 import { type EbpfNetworkConfig, samplingOf } from './config.ts';
@@ -19,7 +20,7 @@ export async function originOf(
   }
   return {
     resource: agentResource(config, await resourceSources(config, id, agentAddress), logger),
-    scope: { name: build.command, version: build.version },
+    scope: scopeOf({ name: build.command, version: build.version }),
     metricNames: config.metric_names,
     features: config.features,
     everyInterface: config.deduper === 'none',

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { AttributeValue } from '../../core/table/dictionary.ts';
-import type { Resource } from '../../core/table/resource.ts';
+import { type Resource, resourceOf } from '../../core/table/resource.ts';
 import type { Logger } from '../../core/telemetry/log.ts';
 import type { EbpfNetworkConfig } from './config.ts';
 import { fullHostName, hostNameSources } from './host-name.ts';
@@ -44,7 +44,7 @@ export function agentResource(config: ResourceConfig, sources: ResourceSources, 
     if (typeof value !== 'object') attributes[name] = value;
     else if (!value.enabled) delete attributes[name];
   }
-  return { attributes };
+  return resourceOf(attributes);
 }
 
 /** `address` is the agent's own, by which the DNS is asked for its name. */

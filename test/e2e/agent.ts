@@ -96,7 +96,7 @@ export function runAgent(namespace: NetworkNamespace, yaml: string, surroundings
     rmSync(folder, { recursive: true, force: true });
     return { code: code as number | null, stdout: stdout(), stderr: stderr() };
   });
-  return { child, said: stderr, printed: stdout, ended };
+  return { child, said: stderr, printed: stdout, ended, file };
 }
 
 export interface Sink {

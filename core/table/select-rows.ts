@@ -26,11 +26,12 @@ export function rowsWhere(table: FlowTable, attribute: string): Uint32Array {
 /** The table with these rows alone, in this order. What is computed when first read still is. */
 export function selectRows(table: FlowTable, places: Uint32Array): FlowTable {
   const { src, dst, endpoints } = table.ends;
+  const codesAtPlaces = codesOnce(places);
   return {
     ...table,
     rows: places.length,
-    ends: { endpoints, src: codesAt(src, places), dst: codesAt(dst, places) },
-    columns: new Map([...table.columns].map(([name, column]) => [name, columnAt(column, places)])),
+    ends: { endpoints, src: codesAtPlaces(src), dst: codesAtPlaces(dst) },
+    columns: new Map([...table.columns].map(([name, column]) => [name, columnAt(column, codesAtPlaces)])),
     places: placesOf(table, places),
     measures: {
       bytes: valuesAt(table.measures.bytes, places),
@@ -61,19 +62,31 @@ export function placesInAll(lists: readonly Uint32Array[], rows: number): Uint32
   return only.filter((place) => counts[place] === lists.length).sort();
 }
 
-function columnAt(column: AttributeColumn, places: Uint32Array): AttributeColumn {
-  const { attribute, dictionary, through } = column;
-  const kept = through === undefined ? { attribute, dictionary } : { attribute, dictionary, through };
-  return lazyColumn(kept, () => codesAt(column.rows, places));
+/** Columns that are seen through one end still share its codes: whoever groups them tells by that. */
+function codesOnce(places: Uint32Array): (codes: CodeArray) => CodeArray {
+  const made = new Map<CodeArray, CodeArray>();
+  return (codes) => {
+    const known = made.get(codes) ?? codesAt(codes, places);
+    made.set(codes, known);
+    return known;
+  };
 }
 
-function codesAt(codes: CodeArray, places: Uint32Array): CodeArray {
-  const found = new (codes.constructor as new (length: number) => CodeArray)(places.length);
+function columnAt(column: AttributeColumn, codesAtPlaces: (codes: CodeArray) => CodeArray): AttributeColumn {
+  const { attribute, dictionary, through } = column;
+  const kept = through === undefined ? { attribute, dictionary } : { attribute, dictionary, through };
+  return lazyColumn(kept, () => codesAtPlaces(column.rows));
+}
+
+/** The codes at these places, in an array of the same kind. */
+export function codesAt<Codes extends CodeArray>(codes: Codes, places: Uint32Array): Codes {
+  const found = new (codes.constructor as new (length: number) => Codes)(places.length);
   for (let row = 0; row < places.length; row++) found[row] = codes[places[row]!]!;
   return found;
 }
 
-function valuesAt(values: Float64Array, places: Uint32Array): Float64Array {
+/** The values at these places. */
+export function valuesAt(values: Float64Array, places: Uint32Array): Float64Array {
   const found = new Float64Array(places.length);
   for (let row = 0; row < places.length; row++) found[row] = values[places[row]!]!;
   return found;

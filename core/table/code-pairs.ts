@@ -1,6 +1,7 @@
 /**
- * A number for each pair of codes: open addressing over one typed array, linear probing, at most half full. A Map with
- * such keys takes five times as long, and there is a look-up for every row.
+ * A number for each pair of codes: open addressing over typed arrays, linear probing, at most half full. A Map with such
+ * keys takes five times as long, and there is a look-up for every row. Pairs lie in the order in which they came, as rows
+ * of the next window do, so that only the slots are read here and there.
  */
 
 import { finishHash, mixCode, secretSeed } from './code-hash.ts';
@@ -8,42 +9,40 @@ import { finishHash, mixCode, secretSeed } from './code-hash.ts';
 /** What `find` gives for a pair that has no number. */
 export const NOT_FOUND = -1;
 
-const INITIAL_SLOTS = 1024;
-/** First code, second code, number + 1; 0 in the third place is free. */
-const WORDS = 3;
+const INITIAL_PAIRS = 512;
 
-/** Codes are 32 bits of any meaning; numbers are from 0 to 2^31 - 2. */
+/** Codes are 32 bits of any meaning; numbers are from 0 to 2^31 - 1. */
 export class CodePairs {
   readonly #seed = secretSeed();
-  #slots = new Int32Array(INITIAL_SLOTS * WORDS);
-  #mask = INITIAL_SLOTS - 1;
+  /** Place of a pair + 1; 0 is free. Two slots for each pair that fits. */
+  #slots = new Int32Array(2 * INITIAL_PAIRS);
+  #firsts = new Int32Array(INITIAL_PAIRS);
+  #seconds = new Int32Array(INITIAL_PAIRS);
+  #numbers = new Int32Array(INITIAL_PAIRS);
   #size = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  /** Memory that it holds. */
-  get bytes(): number {
-    return this.#slots.byteLength;
-  }
-
   find(first: number, second: number): number {
-    return this.#slots[this.#placeOf(first | 0, second | 0) + 2]! - 1;
+    const place = this.#slots[this.#slotOf(first | 0, second | 0)]! - 1;
+    return place < 0 ? NOT_FOUND : this.#numbers[place]!;
   }
 
   /** Gives the pair this number, whether it had one or not. */
   set(first: number, second: number, number: number): void {
-    let at = this.#placeOf(first | 0, second | 0);
-    if (this.#slots[at + 2] === 0) {
-      if (2 * ++this.#size > this.#mask) {
-        this.#grow();
-        at = this.#placeOf(first | 0, second | 0);
-      }
+    const known = this.#slots[this.#slotOf(first | 0, second | 0)]!;
+    if (known > 0) {
+      this.#numbers[known - 1] = number;
+      return;
     }
-    this.#slots[at] = first;
-    this.#slots[at + 1] = second;
-    this.#slots[at + 2] = number + 1;
+    if (this.#size === this.#numbers.length) this.#grow();
+    const place = this.#size++;
+    this.#firsts[place] = first;
+    this.#seconds[place] = second;
+    this.#numbers[place] = number;
+    this.#slots[this.#slotOf(first | 0, second | 0)] = place + 1;
   }
 
   /**
@@ -59,7 +58,8 @@ export class CodePairs {
     missing: Uint32Array,
   ): number {
     const slots = this.#slots;
-    const mask = this.#mask;
+    const mask = slots.length - 1;
+    const [ownFirsts, ownSeconds, ownNumbers] = [this.#firsts, this.#seconds, this.#numbers];
     const seed = this.#seed;
     let count = 0;
     for (let row = 0; row < rows; row++) {
@@ -67,14 +67,13 @@ export class CodePairs {
       const second = seconds[row]!;
       let slot = finishHash(mixCode(mixCode(seed, first), second)) & mask;
       for (;;) {
-        const at = slot * WORDS;
-        const taken = slots[at + 2]!;
-        if (taken === 0) {
+        const place = slots[slot]! - 1;
+        if (place < 0) {
           missing[count++] = row;
           break;
         }
-        if (slots[at] === first && slots[at + 1] === second) {
-          numbers[offset + row] = taken - 1;
+        if (ownFirsts[place] === first && ownSeconds[place] === second) {
+          numbers[offset + row] = ownNumbers[place]!;
           break;
         }
         slot = (slot + 1) & mask;
@@ -84,23 +83,28 @@ export class CodePairs {
   }
 
   /** Where the pair stands, or where it would. */
-  #placeOf(first: number, second: number): number {
+  #slotOf(first: number, second: number): number {
     const slots = this.#slots;
-    const mask = this.#mask;
+    const mask = slots.length - 1;
     for (let slot = finishHash(mixCode(mixCode(this.#seed, first), second)) & mask; ; slot = (slot + 1) & mask) {
-      const at = slot * WORDS;
-      if (slots[at + 2] === 0 || (slots[at] === first && slots[at + 1] === second)) return at;
+      const place = slots[slot]! - 1;
+      if (place < 0 || (this.#firsts[place] === first && this.#seconds[place] === second)) return slot;
     }
   }
 
   #grow(): void {
-    const old = this.#slots;
-    this.#slots = new Int32Array(old.length * 2);
-    this.#mask = this.#slots.length / WORDS - 1;
-    for (let from = 0; from < old.length; from += WORDS) {
-      if (old[from + 2] === 0) continue;
-      const at = this.#placeOf(old[from]!, old[from + 1]!);
-      for (let word = 0; word < WORDS; word++) this.#slots[at + word] = old[from + word]!;
+    this.#firsts = doubled(this.#firsts);
+    this.#seconds = doubled(this.#seconds);
+    this.#numbers = doubled(this.#numbers);
+    this.#slots = new Int32Array(2 * this.#numbers.length);
+    for (let place = 0; place < this.#size; place++) {
+      this.#slots[this.#slotOf(this.#firsts[place]!, this.#seconds[place]!)] = place + 1;
     }
   }
+}
+
+function doubled(values: Int32Array): Int32Array<ArrayBuffer> {
+  const grown = new Int32Array(2 * values.length);
+  grown.set(values);
+  return grown;
 }

@@ -151,17 +151,29 @@ function createDialling(): Dialling {
     const ports = table.columns.get(`${end}.port`);
     const protocols = table.columns.get('transport')?.rows;
     if (ports?.dictionary !== numbers || protocols === undefined) return undefined;
-    const [endpoints, shownPorts] = [table.ends[end], ports.rows];
-    const isClients = rowsOfTheOtherWay(table, end);
-    const dialled = dialledElsewhere(table) ?? shownAt(table, end);
-    const [addressesElsewhere, portsElsewhere] = [dialled?.addresses, dialled?.ports];
+    const endpoints = table.ends[end];
+    const shownPorts = ports.rows;
+    const elsewhere = dialledElsewhere(table) ?? shownAt(table, end);
+    const [addresses, portsElsewhere] = [elsewhere?.addresses, elsewhere?.ports];
+    const direction = table.columns.get('direction');
+    const roles = direction?.rows;
+    /** Of rows of which this end is known to be the client's; until a row has it, -1. */
+    let clients = -1;
+    let other = -1;
+    const isClients = (role: number) => {
+      if (clients >= 0 || role === other) return role === clients;
+      if (direction?.dictionary.at(role) === (end === 'src' ? 'request' : 'response')) clients = role;
+      else other = role;
+      return role === clients;
+    };
     return (from: number, to: number) => {
       let count = 0;
       for (let row = from; row < to; row++) {
-        if (isClients?.(row)) continue;
-        let [endpoint, port] = [endpoints[row]!, shownPorts[row]!];
-        if (addressesElsewhere !== undefined && addressesElsewhere[row] !== ABSENT) {
-          endpoint = addressesElsewhere[row]!;
+        if (roles !== undefined && isClients(roles[row]!)) continue;
+        let endpoint = endpoints[row]!;
+        let port = shownPorts[row]!;
+        if (addresses !== undefined && addresses[row] !== ABSENT) {
+          endpoint = addresses[row]!;
           if (portsElsewhere !== undefined && portsElsewhere[row] !== ABSENT) port = portsElsewhere[row]!;
         }
         if (port === ABSENT) continue;
@@ -174,21 +186,6 @@ function createDialling(): Dialling {
   }
 
   return { firsts, seconds, rowOf, reader };
-}
-
-/** Says of which rows this end is known to be the client's; undefined: of none. */
-function rowsOfTheOtherWay(table: FlowTable, end: 'src' | 'dst'): ((row: number) => boolean) | undefined {
-  const column = table.columns.get('direction');
-  if (column === undefined) return undefined;
-  const { rows, dictionary } = column;
-  const clientSends = end === 'src' ? 'request' : 'response';
-  const isClient: (boolean | undefined)[] = [];
-  return (row) => {
-    const code = rows[row]!;
-    if (code === ABSENT) return false;
-    isClient[code] ??= dictionary.at(code) === clientSends;
-    return isClient[code];
-  };
 }
 
 interface Elsewhere {

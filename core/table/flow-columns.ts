@@ -172,12 +172,9 @@ function havePorts({ transport, srcPort, dstPort }: RawFlows, row: number): bool
   return hasPorts[transport[row]!] === 1 && (srcPort[row]! | dstPort[row]!) !== 0;
 }
 
-function portsOf({ transport, srcPort, dstPort }: RawFlows, ports: Uint16Array, rows: number): Uint32Array {
+function portsOf(flows: RawFlows, ports: Uint16Array, rows: number): Uint32Array {
   const codes = new Uint32Array(rows);
-  for (let row = 0; row < rows; row++) {
-    const have = hasPorts[transport[row]!] === 1 && (srcPort[row]! | dstPort[row]!) !== 0;
-    codes[row] = have ? ports[row]! : ABSENT;
-  }
+  for (let row = 0; row < rows; row++) codes[row] = havePorts(flows, row) ? ports[row]! : ABSENT;
   return codes;
 }
 

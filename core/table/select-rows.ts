@@ -1,6 +1,6 @@
 /** Some of the rows of a flow table, as a table of their own: for what concerns only flows of one kind. */
 
-import { type AttributeColumn, type CodeArray, lazyColumn } from './dictionary.ts';
+import { ABSENT, type AttributeColumn, type CodeArray, lazyColumn } from './dictionary.ts';
 import type { FlowTable } from './flow-table.ts';
 
 /** Places of the rows of which a boolean attribute is true; none where the table does not have it. */
@@ -10,15 +10,16 @@ export function rowsWhere(table: FlowTable, attribute: string): Uint32Array {
   if (column === undefined) return found;
   const { rows, through, dictionary } = column;
   let count = 0;
-  let lastCode = -1;
-  let isTrue = false;
+  // No other code has that value.
+  let trueCode = -1;
+  let otherCode = -1;
   for (let row = 0; row < table.rows; row++) {
-    const code = through === undefined ? rows[row]! : through[rows[row]!]!;
-    if (code !== lastCode) {
-      lastCode = code;
-      isTrue = dictionary.at(code) === true;
+    const code = through === undefined ? rows[row]! : (through[rows[row]!] ?? ABSENT);
+    if (trueCode < 0 && code !== otherCode) {
+      if (dictionary.at(code) === true) trueCode = code;
+      else otherCode = code;
     }
-    if (isTrue) found[count++] = row;
+    if (code === trueCode) found[count++] = row;
   }
   return found.subarray(0, count);
 }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { ABSENT, type AttributeColumn, numbers } from './dictionary.ts';
-import { groupBy } from './group-by.ts';
+import { createGroupBy } from './group-by.ts';
 import { SeriesIndex } from './series-index.ts';
 import { seriesKey } from './testing.ts';
 
@@ -13,7 +13,8 @@ test('adds up the rows of each series, the mapping of a column applied', (t) => 
     { attribute: 'zone', rows: Uint32Array.of(0, 1, 2, 3), through: Uint8Array.of(7, 7, 7, 8), dictionary: numbers },
   ];
   const index = indexOf(columns);
-  const { ids, sums } = groupBy({ index, columns, rows: 4, measures: [Float64Array.of(1, 20, 300, 4000)] });
+  const measures = [Float64Array.of(1, 20, 300, 4000)];
+  const { ids, sums } = createGroupBy(index)({ columns, rows: 4, parts: [{ measures }] })[0]!;
   t.deepEqual([...ids], [0, 1, 2]);
   t.deepEqual([...sums[0]!], [301, 20, 4000]);
   t.is(seriesKey(index, 2), '[["port",1],["zone",8]]');
@@ -24,7 +25,8 @@ test('an endpoint that the mapping does not reach, and an absent one, have no va
     { attribute: 'zone', rows: Uint32Array.of(0, 1, ABSENT), through: Uint8Array.of(5), dictionary: numbers },
   ];
   const index = indexOf(columns);
-  const { ids, sums } = groupBy({ index, columns, rows: 3, measures: [Float64Array.of(1, 2, 4)] });
+  const parts = [{ measures: [Float64Array.of(1, 2, 4)] }];
+  const { ids, sums } = createGroupBy(index)({ columns, rows: 3, parts })[0]!;
   t.deepEqual(
     [...ids].map((id) => seriesKey(index, id)),
     ['[["zone",5]]', '[]'],
@@ -35,10 +37,11 @@ test('an endpoint that the mapping does not reach, and an absent one, have no va
 test('ids stay the same over windows, and none comes twice', (t) => {
   const window = (rows: Uint32Array): AttributeColumn[] => [{ attribute: 'a', rows, dictionary: numbers }];
   const index = indexOf(window(new Uint32Array()));
-  const first = groupBy({ index, columns: window(Uint32Array.of(8, 9)), rows: 2, measures: [] });
-  const second = groupBy({ index, columns: window(Uint32Array.of(9, 10, 9)), rows: 3, measures: [] });
+  const groupBy = createGroupBy(index);
+  const idsOf = (rows: Uint32Array) =>
+    groupBy({ columns: window(rows), rows: rows.length, parts: [{ measures: [] }] }).map(({ ids }) => [...ids]);
   t.deepEqual(
-    [[...first.ids], [...second.ids]],
+    [...idsOf(Uint32Array.of(8, 9)), ...idsOf(Uint32Array.of(9, 10, 9))],
     [
       [0, 1],
       [1, 2],
@@ -56,7 +59,7 @@ test('a table of many blocks sums as a plain loop does', (t) => {
     { attribute: 'b', rows: b, dictionary: numbers },
   ];
   const index = indexOf(columns);
-  const { ids, sums } = groupBy({ index, columns, rows, measures: [values] });
+  const { ids, sums } = createGroupBy(index)({ columns, rows, parts: [{ measures: [values] }] })[0]!;
   const expected = new Map<string, number>();
   for (let row = 0; row < rows; row++) {
     const key = JSON.stringify([

@@ -4,14 +4,22 @@
  */
 
 import { ABSENT, type AttributeColumn } from './dictionary.ts';
+import { RowKeys } from './row-keys.ts';
+import { codesAt, valuesAt } from './select-rows.ts';
 import { BLOCK_ROWS, type SeriesIndex } from './series-index.ts';
 
 export interface GroupByInput {
-  /** Its columns are those of `columns`, in the same order. New series are appended. */
-  readonly index: SeriesIndex;
+  /** Those of the index, in the same order. */
   readonly columns: readonly AttributeColumn[];
   readonly rows: number;
-  /** One value a row each. */
+  /** What is added up of which rows. */
+  readonly parts: readonly Summands[];
+}
+
+export interface Summands {
+  /** Places of the rows that count, each once; absent: all. */
+  readonly places?: Uint32Array;
+  /** One value a row of the table each. */
   readonly measures: readonly Float64Array[];
 }
 
@@ -22,16 +30,48 @@ export interface Groups {
   readonly sums: readonly Float64Array[];
 }
 
-export function groupBy({ index, columns, rows, measures }: GroupByInput): Groups {
-  const groupOfRow = new Uint32Array(rows);
+/** Gives the groups of each part. New series are appended to the index. */
+export type GroupBy = (input: GroupByInput) => readonly Groups[];
+
+/** One an index: it remembers which rows were of which series. */
+export function createGroupBy(index: SeriesIndex): GroupBy {
+  const keys = new RowKeys();
+  return ({ columns, rows, parts }) => {
+    const seriesOfRow = findSeries(index, keys, columns, rows);
+    return parts.map(({ places, measures }) => {
+      const groupOfRow = places === undefined ? seriesOfRow.slice() : codesAt(seriesOfRow, places);
+      const ids = numberGroups(groupOfRow, index.size);
+      const sums = measures.map((values) => {
+        const counted = places === undefined ? values : valuesAt(values, places);
+        return sumGroups(groupOfRow, counted, ids.length);
+      });
+      return { ids, sums };
+    });
+  };
+}
+
+/** The id of each row's series. */
+function findSeries(index: SeriesIndex, keys: RowKeys, columns: readonly AttributeColumn[], rows: number): Uint32Array {
+  const ids = new Uint32Array(rows);
   const block = columns.map(() => new Uint32Array(BLOCK_ROWS));
+  const [missing, newIds] = [new Uint32Array(BLOCK_ROWS), new Uint32Array(BLOCK_ROWS)];
+  const fields = keys.fieldsOf(columns, rows);
   for (let from = 0; from < rows; from += BLOCK_ROWS) {
     const length = Math.min(BLOCK_ROWS, rows - from);
-    for (let c = 0; c < columns.length; c++) gather(columns[c]!, from, length, block[c]!);
-    index.internBlock(block, length, groupOfRow, from);
+    const count = fields && keys.find(fields, from, length, ids, missing);
+    if (count === undefined) {
+      for (let c = 0; c < columns.length; c++) gather(columns[c]!, from, length, block[c]!);
+      index.internBlock(block, length, ids, from);
+    } else if (count > 0) {
+      for (let c = 0; c < columns.length; c++) gatherSome(columns[c]!, from, missing, count, block[c]!);
+      index.internBlock(block, count, newIds, 0);
+      for (let i = 0; i < count; i++) {
+        ids[from + missing[i]!] = newIds[i]!;
+        keys.remember(missing[i]!, newIds[i]!);
+      }
+    }
   }
-  const ids = numberGroups(groupOfRow, index.size);
-  return { ids, sums: measures.map((values) => sumGroups(groupOfRow, values, ids.length)) };
+  return ids;
 }
 
 /** Writes the codes of some rows, through the column's mapping where it has one. */
@@ -44,6 +84,15 @@ export function gather({ rows, through }: AttributeColumn, from: number, length:
   for (let i = 0; i < length; i++) {
     const code = rows[from + i]!;
     codes[i] = code < known ? through[code]! : ABSENT;
+  }
+}
+
+/** The same of the rows at these places behind `from`. */
+function gatherSome(column: AttributeColumn, from: number, places: Uint32Array, count: number, codes: Uint32Array) {
+  const { rows, through } = column;
+  for (let i = 0; i < count; i++) {
+    const code = rows[from + places[i]!]!;
+    codes[i] = through === undefined ? code : code < through.length ? through[code]! : ABSENT;
   }
 }
 

@@ -1,6 +1,6 @@
 /** Some of the rows of a flow table, as a table of their own: for what concerns only flows of one kind. */
 
-import { type AttributeColumn, type CodeArray, lazyColumn } from './dictionary.ts';
+import { ABSENT, type AttributeColumn, type CodeArray, lazyColumn } from './dictionary.ts';
 import type { FlowTable } from './flow-table.ts';
 
 /** Places of the rows of which a boolean attribute is true; none where the table does not have it. */
@@ -10,15 +10,16 @@ export function rowsWhere(table: FlowTable, attribute: string): Uint32Array {
   if (column === undefined) return found;
   const { rows, through, dictionary } = column;
   let count = 0;
-  let lastCode = -1;
-  let isTrue = false;
+  // No other code has that value.
+  let trueCode = -1;
+  let otherCode = -1;
   for (let row = 0; row < table.rows; row++) {
-    const code = through === undefined ? rows[row]! : through[rows[row]!]!;
-    if (code !== lastCode) {
-      lastCode = code;
-      isTrue = dictionary.at(code) === true;
+    const code = through === undefined ? rows[row]! : (through[rows[row]!] ?? ABSENT);
+    if (trueCode < 0 && code !== otherCode) {
+      if (dictionary.at(code) === true) trueCode = code;
+      else otherCode = code;
     }
-    if (isTrue) found[count++] = row;
+    if (code === trueCode) found[count++] = row;
   }
   return found.subarray(0, count);
 }
@@ -26,11 +27,12 @@ export function rowsWhere(table: FlowTable, attribute: string): Uint32Array {
 /** The table with these rows alone, in this order. What is computed when first read still is. */
 export function selectRows(table: FlowTable, places: Uint32Array): FlowTable {
   const { src, dst, endpoints } = table.ends;
+  const codesAtPlaces = codesOnce(places);
   return {
     ...table,
     rows: places.length,
-    ends: { endpoints, src: codesAt(src, places), dst: codesAt(dst, places) },
-    columns: new Map([...table.columns].map(([name, column]) => [name, columnAt(column, places)])),
+    ends: { endpoints, src: codesAtPlaces(src), dst: codesAtPlaces(dst) },
+    columns: new Map([...table.columns].map(([name, column]) => [name, columnAt(column, codesAtPlaces)])),
     places: placesOf(table, places),
     measures: {
       bytes: valuesAt(table.measures.bytes, places),
@@ -61,19 +63,31 @@ export function placesInAll(lists: readonly Uint32Array[], rows: number): Uint32
   return only.filter((place) => counts[place] === lists.length).sort();
 }
 
-function columnAt(column: AttributeColumn, places: Uint32Array): AttributeColumn {
-  const { attribute, dictionary, through } = column;
-  const kept = through === undefined ? { attribute, dictionary } : { attribute, dictionary, through };
-  return lazyColumn(kept, () => codesAt(column.rows, places));
+/** Columns that are seen through one end still share its codes: whoever groups them tells by that. */
+function codesOnce(places: Uint32Array): (codes: CodeArray) => CodeArray {
+  const made = new Map<CodeArray, CodeArray>();
+  return (codes) => {
+    const known = made.get(codes) ?? codesAt(codes, places);
+    made.set(codes, known);
+    return known;
+  };
 }
 
-function codesAt(codes: CodeArray, places: Uint32Array): CodeArray {
-  const found = new (codes.constructor as new (length: number) => CodeArray)(places.length);
+function columnAt(column: AttributeColumn, codesAtPlaces: (codes: CodeArray) => CodeArray): AttributeColumn {
+  const { attribute, dictionary, through } = column;
+  const kept = through === undefined ? { attribute, dictionary } : { attribute, dictionary, through };
+  return lazyColumn(kept, () => codesAtPlaces(column.rows));
+}
+
+/** The codes at these places, in an array of the same kind. */
+export function codesAt<Codes extends CodeArray>(codes: Codes, places: Uint32Array): Codes {
+  const found = new (codes.constructor as new (length: number) => Codes)(places.length);
   for (let row = 0; row < places.length; row++) found[row] = codes[places[row]!]!;
   return found;
 }
 
-function valuesAt(values: Float64Array, places: Uint32Array): Float64Array {
+/** The values at these places. */
+export function valuesAt(values: Float64Array, places: Uint32Array): Float64Array {
   const found = new Float64Array(places.length);
   for (let row = 0; row < places.length; row++) found[row] = values[places[row]!]!;
   return found;

@@ -4,6 +4,7 @@
  * cleared; tables in a queue keep theirs.
  */
 
+import { finishHash, mixCode, secretSeed } from './code-hash.ts';
 import type { Dictionary } from './dictionary.ts';
 
 /** Rows that are hashed together: the codes of a block and its hashes stay in the first-level cache. */
@@ -27,8 +28,7 @@ export interface SeriesColumn {
 export class SeriesIndex {
   readonly columns: readonly SeriesColumn[];
   readonly #columns: { readonly name: string; readonly dictionary: Dictionary; codes: Uint32Array }[];
-  /** Secret, so that nobody can choose ports whose tuples collide. */
-  readonly #seed = Math.floor(Math.random() * 0x1_0000_0000);
+  readonly #seed = secretSeed();
   readonly #hashes = new Int32Array(BLOCK_ROWS);
   readonly #single: readonly Uint32Array[];
   readonly #singleId = new Uint32Array(1);
@@ -111,7 +111,7 @@ export class SeriesIndex {
     const hashes = this.#hashes;
     hashes.fill(this.#seed, 0, rows);
     for (const codes of block) mix(hashes, codes, rows);
-    for (let row = 0; row < rows; row++) hashes[row] = finish(hashes[row]!);
+    for (let row = 0; row < rows; row++) hashes[row] = finishHash(hashes[row]!);
     return hashes;
   }
 
@@ -144,17 +144,7 @@ export class SeriesIndex {
 }
 
 function mix(hashes: Int32Array, codes: Uint32Array, rows: number): void {
-  for (let row = 0; row < rows; row++) {
-    const hash = Math.imul(hashes[row]! ^ codes[row]!, 0x9e3779b1);
-    hashes[row] = hash ^ (hash >>> 15);
-  }
-}
-
-/** The finaliser of MurmurHash3 (public domain, A. Appleby): every bit of the input moves every bit of the slot. */
-function finish(hash: number): number {
-  let h = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return h ^ (h >>> 16);
+  for (let row = 0; row < rows; row++) hashes[row] = mixCode(hashes[row]!, codes[row]!);
 }
 
 function sameCodes(

@@ -72,7 +72,8 @@ function scopesOf({ rows, ends: { src, dst } }: FlowTable, facts: Facts): Uint8A
 
 /** Two zones of one name are different ones when their regions are. */
 function scopeOf({ zones, regions, publicAddresses }: Facts, src: number, dst: number): number {
-  const [from, to] = [regions[src]!, regions[dst]!];
+  const from = regions[src]!;
+  const to = regions[dst]!;
   if (from !== ABSENT && to !== ABSENT && from !== to) return CROSS_REGION;
   if (zones[src] !== ABSENT && zones[dst] !== ABSENT) return zones[src] === zones[dst] ? SAME_ZONE : CROSS_ZONE;
   const srcOutside = publicAddresses[src] !== ABSENT && zones[src] === ABSENT && from === ABSENT;
@@ -84,10 +85,12 @@ function interZoneOf({ rows, ends: { src, dst } }: FlowTable, facts: Facts, coun
   const { zones } = facts;
   const codes = new Uint8Array(rows);
   for (let row = 0; row < rows; row++) {
-    const [from, to] = [src[row]!, dst[row]!];
-    const known = Number(zones[from] !== ABSENT) + Number(zones[to] !== ABSENT);
-    if (known === 2) codes[row] = scopeOf(facts, from, to) === SAME_ZONE ? WITHIN : BETWEEN;
-    else codes[row] = known === 1 && countUnknown ? BETWEEN : NOT_KNOWN;
+    const from = src[row]!;
+    const to = dst[row]!;
+    const fromKnown = zones[from] !== ABSENT;
+    const toKnown = zones[to] !== ABSENT;
+    if (fromKnown && toKnown) codes[row] = scopeOf(facts, from, to) === SAME_ZONE ? WITHIN : BETWEEN;
+    else codes[row] = fromKnown !== toKnown && countUnknown ? BETWEEN : NOT_KNOWN;
   }
   return codes;
 }

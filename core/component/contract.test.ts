@@ -126,6 +126,7 @@ function createInstance(component: Component, config: unknown) {
     hasRoom: () => false,
     waitForRoom: () => new Promise(() => undefined),
     consume: () => undefined,
+    passOn: () => undefined,
     release: () => undefined,
   };
   return component.kind === 'receiver' ? component.create(config, host, consumer) : component.create(config, host);

@@ -1,0 +1,43 @@
+/** Adds attributes to the resource of metrics that are no flows, in the bytes that it came in. */
+
+import type { AttributeValue } from '../table/dictionary.ts';
+import type { ResourceMetricsTable } from '../table/resource-metrics.ts';
+import { attributeField } from './attribute.ts';
+import { ProtoCursor } from './proto-reader.ts';
+
+/** The table with these attributes on its resource; what is there, and is no empty text, stays. */
+export function withResourceAttributes(
+  table: ResourceMetricsTable,
+  given: Iterable<readonly [name: string, value: AttributeValue]>,
+): ResourceMetricsTable {
+  const attributes = new Map(table.attributes);
+  const added: Uint8Array[] = [];
+  const replaced = new Set<string>();
+  for (const [name, value] of given) {
+    const isThere = attributes.has(name);
+    if (isThere && attributes.get(name) !== '') continue;
+    if (isThere) replaced.add(name);
+    attributes.set(name, value);
+    added.push(attributeField(1, name, value));
+  }
+  if (added.length === 0) return table;
+  const { resource = new Uint8Array(0) } = table;
+  const kept = replaced.size === 0 ? resource : withoutAttributes(resource, replaced);
+  return { ...table, attributes, resource: Buffer.concat([kept, ...added]) };
+}
+
+function withoutAttributes(resource: Uint8Array, names: ReadonlySet<string>): Uint8Array {
+  const kept: Uint8Array[] = [];
+  const cursor = new ProtoCursor(resource);
+  while (cursor.next()) {
+    if (cursor.number === 1 && cursor.wireType === 2 && names.has(keyOf(cursor.inside()))) continue;
+    kept.push(resource.subarray(cursor.start, cursor.to));
+  }
+  return Buffer.concat(kept);
+}
+
+function keyOf(attribute: ProtoCursor): string {
+  let key = '';
+  while (attribute.next()) if (attribute.number === 1 && attribute.wireType === 2) key = attribute.text();
+  return key;
+}

@@ -61,7 +61,7 @@ const anyValue: MessageType = message(
   maybe(7, 'bytes', 'bytesValue'),
 );
 const arrayValue = message(list(1, () => anyValue, 'values'));
-const keyValue = message(
+export const keyValue: MessageType = message(
   of(1, 'string', 'key'),
   of(2, () => anyValue, 'value'),
 );

@@ -3,27 +3,39 @@
 import type { AttributeValue } from '../table/dictionary.ts';
 import type { ResourceMetricsTable } from '../table/resource-metrics.ts';
 import { attributeField } from './attribute.ts';
+import { jsonToMessage } from './json-to-message.ts';
+import { keyValue } from './metrics-messages.ts';
 import { ProtoCursor } from './proto-reader.ts';
+import { messageField } from './proto-writer.ts';
+
+/** A list is one of texts. */
+export type GivenValue = string | readonly string[];
 
 /** The table with these attributes on its resource; what is there, and is no empty text, stays. */
 export function withResourceAttributes(
   table: ResourceMetricsTable,
-  given: Iterable<readonly [name: string, value: AttributeValue]>,
+  given: Iterable<readonly [name: string, value: GivenValue]>,
 ): ResourceMetricsTable {
-  const attributes = new Map(table.attributes);
+  const attributes = new Map<string, AttributeValue | undefined>(table.attributes);
   const added: Uint8Array[] = [];
   const replaced = new Set<string>();
   for (const [name, value] of given) {
     const isThere = attributes.has(name);
     if (isThere && attributes.get(name) !== '') continue;
     if (isThere) replaced.add(name);
-    attributes.set(name, value);
-    added.push(attributeField(1, name, value));
+    attributes.set(name, typeof value === 'string' ? value : undefined);
+    added.push(fieldOf(name, value));
   }
   if (added.length === 0) return table;
   const { resource = new Uint8Array(0) } = table;
   const kept = replaced.size === 0 ? resource : withoutAttributes(resource, replaced);
   return { ...table, attributes, resource: Buffer.concat([kept, ...added]) };
+}
+
+function fieldOf(name: string, value: GivenValue): Uint8Array {
+  if (typeof value === 'string') return attributeField(1, name, value);
+  const values = value.map((stringValue) => ({ stringValue }));
+  return messageField(1, jsonToMessage(keyValue, { key: name, value: { arrayValue: { values } } }, name));
 }
 
 function withoutAttributes(resource: Uint8Array, names: ReadonlySet<string>): Uint8Array {

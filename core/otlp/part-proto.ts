@@ -52,10 +52,13 @@ function partResource(ofResource: ProtoCursor, sender: string | undefined) {
   const resources: Uint8Array[] = [];
   const rest: Uint8Array[] = [];
   const scopes = new Map<number, ScopePlace>();
+  let [first, last] = [-1, -1];
   while (ofResource.next()) {
     const { number, wireType, message, start, from, to } = ofResource;
     if (number === fieldNumbers.resource && wireType === 2) resources.push(ofResource.bytes());
     else {
+      if (first === -1) first = start;
+      last = to;
       const field = message.subarray(start, to);
       if (number === fieldNumbers.scopeMetrics && wireType === 2) {
         const metrics = placesIn(ofResource.inside());
@@ -70,16 +73,15 @@ function partResource(ofResource: ProtoCursor, sender: string | undefined) {
   const others = [...scopes.values()].flatMap(({ metrics }) => metrics.filter((metric) => metric.flows === undefined));
   const points = others.reduce((sum, other) => sum + other.points, 0);
   if (points === 0) return { flows, other: undefined };
-  const kept = rest.map((field, at) => {
-    const scope = scopes.get(at);
-    return flows.length === 0 || scope === undefined ? field : withoutFlows(scope);
-  });
+  const isContiguous = flows.length === 0 && lengthOf(rest) === last - first;
+  const content = isContiguous
+    ? owned(ofResource.message.subarray(first, last))
+    : concatenated(rest.map((field, at) => (scopes.has(at) ? withoutFlows(scopes.get(at)!) : field)));
   const other: ResourceMetricsTable = {
     kind: 'resource_metrics',
     attributes: attributeMap(resource),
-    // Copied: a view would keep the whole request, or more than that, for as long as the table waits.
-    resource: resource && concatenated([resource]),
-    content: concatenated(kept),
+    resource: resource && owned(resource),
+    content,
     metrics: others.length,
     points,
     sender,
@@ -137,9 +139,14 @@ function withoutFlows({ field, content, from, metrics }: ScopePlace): Uint8Array
   return messageField(fieldNumbers.scopeMetrics, ...kept, content.subarray(at));
 }
 
-/** Of its own memory. */
+const lengthOf = (parts: readonly Uint8Array[]) => parts.reduce((sum, { length }) => sum + length, 0);
+
+/** A view keeps all that it is one of, for as long as the table waits: where that is much more, a copy. */
+const owned = (view: Uint8Array): Uint8Array =>
+  view.buffer.byteLength <= 2 * view.length ? view : concatenated([view]);
+
 function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  const bytes = Buffer.allocUnsafeSlow(lengthOf(parts));
   let at = 0;
   for (const part of parts) {
     bytes.set(part, at);

@@ -72,7 +72,9 @@ export class ProtoCursor {
 
   /** The content of the field as UTF-8. */
   text(): string {
-    return Buffer.from(this.message.buffer, this.message.byteOffset + this.from, this.to - this.from).toString();
+    const { message, from, to } = this;
+    if (Buffer.isBuffer(message)) return message.toString('utf8', from, to);
+    return Buffer.from(message.buffer, message.byteOffset + from, to - from).toString();
   }
 
   /** Of wire type 0. */

@@ -11,20 +11,33 @@ import { messageField } from './proto-writer.ts';
 /** A list is one of texts. */
 export type GivenValue = string | readonly string[];
 
+/** An attribute with its bytes: made once, it may be given to many resources. */
+export interface GivenAttribute {
+  readonly name: string;
+  readonly value: GivenValue;
+  readonly field: Uint8Array;
+}
+
+export const attributeOf = (name: string, value: GivenValue): GivenAttribute => ({
+  name,
+  value,
+  field: fieldOf(name, value),
+});
+
 /** The table with these attributes on its resource; what is there, and is no empty text, stays. */
 export function withResourceAttributes(
   table: ResourceMetricsTable,
-  given: Iterable<readonly [name: string, value: GivenValue]>,
+  given: Iterable<GivenAttribute>,
 ): ResourceMetricsTable {
   const attributes = new Map<string, AttributeValue | undefined>(table.attributes);
   const added: Uint8Array[] = [];
   const replaced = new Set<string>();
-  for (const [name, value] of given) {
+  for (const { name, value, field } of given) {
     const isThere = attributes.has(name);
     if (isThere && attributes.get(name) !== '') continue;
     if (isThere) replaced.add(name);
     attributes.set(name, typeof value === 'string' ? value : undefined);
-    added.push(fieldOf(name, value));
+    added.push(field);
   }
   if (added.length === 0) return table;
   const { resource = new Uint8Array(0) } = table;

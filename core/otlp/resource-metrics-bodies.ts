@@ -6,7 +6,7 @@
 import type { ResourceMetricsTable } from '../table/resource-metrics.ts';
 import { fieldNumbers } from './metrics-messages.ts';
 import { ProtoCursor } from './proto-reader.ts';
-import { messageField } from './proto-writer.ts';
+import { fieldHead, messageField } from './proto-writer.ts';
 
 /** Tag and length of a ResourceMetrics, and those of its resource. */
 const FRAMES_BYTES = 12;
@@ -15,7 +15,7 @@ const FRAMES_BYTES = 12;
 export const resourceMetricsMessage = (table: ResourceMetricsTable): Uint8Array => Buffer.concat(partsOf(table));
 
 const partsOf = ({ resource, content }: ResourceMetricsTable): readonly Uint8Array[] =>
-  resource === undefined ? [content] : [messageField(fieldNumbers.resource, resource), content];
+  resource === undefined ? [content] : [fieldHead(fieldNumbers.resource, resource.length), resource, content];
 
 /** The bodies of these tables, in order. A point that fits into none is left out and told to `onOversized`. */
 export function* resourceMetricsBodies(
@@ -23,20 +23,23 @@ export function* resourceMetricsBodies(
   maxBodyBytes: number,
   onOversized: (points: number) => void,
 ): Generator<{ readonly body: Uint8Array; readonly points: number }> {
-  let fields: Uint8Array[] = [];
+  let parts: Uint8Array[] = [];
   let bytes = 0;
   let points = 0;
   for (const { table, points: held } of fitting(tables, maxBodyBytes, onOversized)) {
-    const field = messageField(fieldNumbers.resourceMetrics, ...partsOf(table));
-    if (bytes > 0 && bytes + field.length > maxBodyBytes) {
-      yield { body: Buffer.concat(fields), points };
-      [fields, bytes, points] = [[], 0, 0];
+    const message = partsOf(table);
+    const head = fieldHead(fieldNumbers.resourceMetrics, lengthOf(message));
+    const length = head.length + lengthOf(message);
+    if (bytes > 0 && bytes + length > maxBodyBytes) {
+      yield { body: Buffer.concat(parts), points };
+      [parts, bytes, points] = [[], 0, 0];
     }
-    fields.push(field);
-    bytes += field.length;
+    parts.push(head, ...message);
+    bytes += length;
     points += held;
   }
-  if (fields.length > 0) yield { body: fields.length === 1 ? fields[0]! : Buffer.concat(fields), points };
+  // Each byte is copied once, however large the tables are.
+  if (parts.length > 0) yield { body: Buffer.concat(parts, bytes), points };
 }
 
 /** The tables, each as often as it takes for its parts to fit. */

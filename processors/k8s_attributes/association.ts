@@ -80,7 +80,7 @@ const UID = 'k8s.pod.uid';
 
 /**
  * `textsOf`: what a pod says of itself by the names of attributes. Associations by more than an address or a uid get an
- * index, some 200 bytes a pod.
+ * index, some 100 bytes a pod.
  */
 export function createPodFinder(
   associations: Associations,

@@ -6,18 +6,20 @@
 import type { Host, Processor } from '../../core/component/define.ts';
 import type { NamespaceRecord, NodeRecord, PodRecord } from '../../core/kubernetes/objects.ts';
 import type { KubernetesReader } from '../../core/kubernetes/store.ts';
-import { type GivenValue, withResourceAttributes } from '../../core/otlp/resource-attributes.ts';
+import {
+  attributeOf,
+  type GivenAttribute,
+  type GivenValue,
+  withResourceAttributes,
+} from '../../core/otlp/resource-attributes.ts';
 import type { ResourceMetricsTable } from '../../core/table/resource-metrics.ts';
 import { connectionOf, createPodFinder, type Identifier, identify, nameOf } from './association.ts';
 import { createClusterUid } from './cluster-uid.ts';
 import type { K8sAttributesConfig } from './config.ts';
 import { createTextReading } from './extraction.ts';
 import { containerMetadataOf, IGNORE_ANNOTATION, metadataOf, notKnown } from './resource-metadata.ts';
-import type { TextSource } from './upstream-config.ts';
 
 const POD_IP = 'k8s.pod.ip';
-type Given = readonly [name: string, value: GivenValue];
-
 export interface OneIdentity {
   readonly process: NonNullable<Processor['resourceMetrics']>;
   stop(): Promise<void>;
@@ -31,10 +33,10 @@ export function createAddressing(config: K8sAttributesConfig): OneIdentity['proc
   };
 }
 
-function addressOf({ passthrough, extract }: K8sAttributesConfig, identifier: Identifier): readonly Given[] {
+function addressOf({ passthrough, extract }: K8sAttributesConfig, identifier: Identifier): readonly GivenAttribute[] {
   const address = connectionOf(identifier);
   if (address === undefined || !(passthrough || extract.metadata.includes(POD_IP))) return [];
-  return [[POD_IP, address]];
+  return [attributeOf(POD_IP, address)];
 }
 
 export function createOneIdentity(config: K8sAttributesConfig, store: KubernetesReader, host: Host): OneIdentity {
@@ -48,47 +50,43 @@ export function createOneIdentity(config: K8sAttributesConfig, store: Kubernetes
   const excluded = exclude.pods.map(({ name }) => new RegExp(name));
   const clusterUid = createClusterUid(wanted.has('k8s.cluster.uid'), store, { clock, logger });
   const textsOf = createTextReading(config);
-  const associations = metrics.counter({
-    name: 'otelcol_k8s_pod_association_total',
-    help: 'Resources of which the pod was found (success) or not (error), by what it was looked for.',
-  });
-
-  const textsOfRecord = createKept((record: PodRecord | NamespaceRecord | NodeRecord) => [
-    ...textsOf(sourceOf[record.kind], record),
-  ]);
-  const attributesOf = createKept(
-    (pod: PodRecord): ReadonlyMap<string, string> =>
-      new Map([...metadataOf(extract.metadata, pod), ...textsOfRecord(pod)]),
+  const countAssociation = createAssociationCounter(metrics);
+  const givesNothing = createKept(
+    ({ name, annotations }: PodRecord) =>
+      excluded.some((pattern) => pattern.test(name)) || annotations[IGNORE_ANNOTATION]?.trim().toLowerCase() === 'true',
   );
-  const finder = createPodFinder(pod_association, store, attributesOf);
+
+  const textsOfPod = (pod: PodRecord): ReadonlyMap<string, string> =>
+    new Map([...metadataOf(extract.metadata, pod), ...textsOf('pod', pod)]);
+  const givenByPod = createKept((pod: PodRecord) => attributesOf(textsOfPod(pod)));
+  const givenByOther = createKept((record: NamespaceRecord | NodeRecord) =>
+    attributesOf(textsOf(record.kind === 'Node' ? 'node' : 'namespace', record)),
+  );
+  const finder = createPodFinder(pod_association, store, textsOfPod);
 
   function podOf(identifier: Identifier | undefined): PodRecord | undefined {
     if (identifier === undefined) return undefined;
     const pod = finder.find(identifier, Number(clock.nowNs() / 1_000_000n));
-    if (pod === undefined || excluded.some((name) => name.test(pod.name))) return undefined;
-    return pod.annotations[IGNORE_ANNOTATION]?.trim().toLowerCase() === 'true' ? undefined : pod;
+    return pod === undefined || givesNothing(pod) ? undefined : pod;
   }
 
-  function givenTo(table: ResourceMetricsTable): readonly Given[] {
+  function givenTo(table: ResourceMetricsTable): readonly GivenAttribute[] {
     const identifier = identify(pod_association, table);
     const pod = podOf(identifier);
-    associations.add(1, {
-      status: pod === undefined ? 'error' : 'success',
-      pod_identifier: identifier === undefined ? '' : nameOf(identifier),
-    });
-    const given: Given[] = identifier === undefined ? [] : [...addressOf(config, identifier)];
+    countAssociation(pod === undefined ? 'error' : 'success', identifier === undefined ? '' : nameOf(identifier));
+    const given: GivenAttribute[] = identifier === undefined ? [] : [...addressOf(config, identifier)];
     if (pod !== undefined) {
-      given.push(...attributesOf(pod), ...containerMetadataOf(wanted, pod, table));
-      if (clusterUid.value !== undefined) given.push(['k8s.cluster.uid', clusterUid.value]);
+      given.push(...givenByPod(pod), ...attributesOf(containerMetadataOf(wanted, pod, table)));
+      if (clusterUid.value !== undefined) given.push(attributeOf('k8s.cluster.uid', clusterUid.value));
     }
     const namespace = pod?.namespace || textIn(table, 'k8s.namespace.name');
     const ofNamespace = store.namespace(namespace);
-    if (ofNamespace !== undefined) given.push(...textsOfRecord(ofNamespace));
-    if (namespace !== '' && wanted.has('service.namespace')) given.push(['service.namespace', namespace]);
+    if (ofNamespace !== undefined) given.push(...givenByOther(ofNamespace));
+    if (namespace !== '' && wanted.has('service.namespace')) given.push(attributeOf('service.namespace', namespace));
     const node = store.node(pod?.nodeName || textIn(table, 'k8s.node.name'));
     if (node !== undefined) {
-      given.push(...textsOfRecord(node));
-      if (wanted.has('k8s.node.uid')) given.push(['k8s.node.uid', node.uid]);
+      given.push(...givenByOther(node));
+      if (wanted.has('k8s.node.uid')) given.push(attributeOf('k8s.node.uid', node.uid));
     }
     return given;
   }
@@ -102,11 +100,24 @@ export function createOneIdentity(config: K8sAttributesConfig, store: Kubernetes
   };
 }
 
-const sourceOf: Readonly<Record<'Pod' | 'Namespace' | 'Node', TextSource>> = {
-  Pod: 'pod',
-  Namespace: 'namespace',
-  Node: 'node',
-};
+/** Labels are made into text at a scrape, not at each resource. */
+function createAssociationCounter(metrics: Host['metrics']): (status: 'success' | 'error', by: string) => void {
+  const counter = metrics.counter({
+    name: 'otelcol_k8s_pod_association_total',
+    help: 'Resources of which the pod was found (success) or not (error), by what it was looked for.',
+  });
+  const counts = { success: new Map<string, number>(), error: new Map<string, number>() };
+  metrics.onScrape(() => {
+    for (const [status, byName] of Object.entries(counts)) {
+      for (const [pod_identifier, count] of byName) counter.add(count, { status, pod_identifier });
+      byName.clear();
+    }
+  });
+  return (status, by) => void counts[status].set(by, (counts[status].get(by) ?? 0) + 1);
+}
+
+const attributesOf = (values: Iterable<readonly [name: string, value: GivenValue]>): readonly GivenAttribute[] =>
+  Array.from(values, ([name, value]) => attributeOf(name, value));
 
 function textIn({ attributes }: ResourceMetricsTable, name: string): string {
   const value = attributes.get(name);

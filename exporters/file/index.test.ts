@@ -6,10 +6,8 @@ import { zstdDecompressSync } from 'node:zlib';
 import test from 'ava';
 import { WeirError } from '../../core/errors.ts';
 import { configOf } from '../../test/support/component-config.ts';
-import { EVERY_KIND_POINTS, everyKind, protobufOf } from '../../test/support/every-kind.ts';
 import { createManualClock } from '../../test/support/manual-clock.ts';
 import { flowBytes, scope, tableOf } from '../../test/support/metric-tables.ts';
-import { arriving } from '../../test/support/one-identity.ts';
 import { linesOf, messagesOf, valuesIn } from '../../test/support/otlp-file.ts';
 import { decodeJsonRequest, decodeRequest } from '../../test/support/otlp-protos.ts';
 import { pointsOf } from '../../test/support/received-points.ts';
@@ -247,20 +245,3 @@ onSmallDisk(
     }
   },
 );
-
-test('metrics that are no flows are written as they came, each resource to its file', async (t) => {
-  const attribute = { enabled: true, resource_attribute: 'service.name' };
-  for (const format of ['json', 'proto']) {
-    const path = join(folder, `${format}-*.jsonl`);
-    const { exporter, host } = await startFile({ path, format, group_by: attribute });
-    exporter.export([arriving({ 'service.name': 'a' }), packets, arriving({ 'service.name': 'b' })]);
-    await exporter.stop?.();
-    for (const name of ['a', 'b']) {
-      const bytes = readFileSync(path.replace('*', name));
-      const expected = everyKind({ 'service.name': name });
-      if (format === 'json') t.deepEqual(JSON.parse(bytes.toString()), expected);
-      else t.true(messagesOf(bytes)[0]!.equals(protobufOf(expected)));
-    }
-    t.is(host.metric('otelcol_exporter_sent_metric_points'), 2 * EVERY_KIND_POINTS + 1);
-  }
-});

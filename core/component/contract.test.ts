@@ -127,6 +127,7 @@ function createInstance(component: Component, config: unknown) {
     hasRoom: () => false,
     waitForRoom: () => new Promise(() => undefined),
     consume: () => undefined,
+    passOn: () => undefined,
     release: () => undefined,
   };
   const service: ServiceView = { pipelines: [], extensions: [], operations: createOperations(systemClock) };

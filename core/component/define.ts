@@ -10,6 +10,7 @@ import type { PipelineConfig } from '../config/types.ts';
 import type { Attribute } from '../table/attributes.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
+import type { LeavingTable, ResourceMetricsTable } from '../table/resource-metrics.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
@@ -60,6 +61,11 @@ export interface Consumer {
    * A pipeline that failed has no say in what it returns; undefined: every row was taken by a pipeline.
    */
   consume(table: FlowTable, onSettled?: (settlement: Settlement) => void): NotTaken | undefined;
+  /**
+   * The same with metrics that are no flows, those of one request: one room for all of them. Throws only when a processor
+   * failed in every pipeline.
+   */
+  passOn(tables: readonly ResourceMetricsTable[], onSettled?: (settlement: Settlement) => void): void;
   /** Lets go of all rows that processors hold back, room or not; to be called when nothing more will come. Synchronous. */
   release(): void;
 }
@@ -148,11 +154,13 @@ export interface HeldRows {
 
 export type FromFlows = FlowTable | MetricTable | FilteredRows | HeldRows;
 
-/** A processor handles flow tables, metric tables, or both; what it does not handle passes by unchanged. */
+/** A processor handles flow tables, metric tables, or more; what it does not handle passes by unchanged. */
 export interface Processor extends Lifecycle {
   flows?(table: FlowTable): readonly FromFlows[];
   /** All metric tables of one window at once. */
   metrics?(tables: readonly MetricTable[]): readonly MetricTable[];
+  /** Metrics that are no flows, of one resource. */
+  resourceMetrics?(table: ResourceMetricsTable): ResourceMetricsTable;
   /** Absent: what it gives back at once is all that it will ever give. */
   readonly held?: HeldPoints;
   readonly explain?: Explanation;
@@ -164,10 +172,10 @@ export interface Exporter extends Lifecycle {
   /** Calls back each time room appears after there was none. */
   onRoom(callback: () => void): void;
   /**
-   * Takes the tables of one window; never throws, never blocks. Without room it counts them as enqueue_failed. Calls back
+   * Takes the tables of one window, or the metrics that are no flows of one request; never throws, never blocks. Without room it counts them as enqueue_failed. Calls back
    * once, at the latest when it has stopped.
    */
-  export(tables: readonly MetricTable[], onSettled?: (settlement: Settlement) => void): void;
+  export(tables: readonly LeavingTable[], onSettled?: (settlement: Settlement) => void): void;
 }
 
 /** Stands beside the pipelines, and sees no data: starts before all of them and stops after them. */

@@ -32,11 +32,29 @@ export interface PodRecord extends Kept {
   readonly fromIsExact: boolean;
   /** When it gave its addresses back, having Succeeded or Failed; undefined while it runs. */
   readonly endedMs: number | undefined;
-  /** When the kubelet took it on, in milliseconds since the epoch; undefined before. */
-  readonly startedMs: number | undefined;
+  /** When it was created, in milliseconds since the epoch. */
+  readonly createdMs: number;
   /** Those that were asked for. */
   readonly labels: Texts;
   readonly annotations: Texts;
+  readonly details: PodDetails | undefined;
+}
+
+/** What only data that comes from a pod itself is told; it is read where it was asked for. */
+export interface PodDetails {
+  /** As its specification names it; undefined: by the pod's name. */
+  readonly hostname: string | undefined;
+  readonly owners: readonly { readonly kind: string; readonly name: string; readonly uid: string }[];
+  /** Those that initialize it come last. */
+  readonly containers: readonly ContainerDetails[];
+}
+
+export interface ContainerDetails {
+  readonly name: string;
+  /** As the specification names it; undefined where only the status names the container. */
+  readonly image: string | undefined;
+  /** Undefined before it has run. */
+  readonly status: { readonly id: string; readonly imageId: string; readonly restarts: number } | undefined;
 }
 
 export interface NodeRecord extends Kept {

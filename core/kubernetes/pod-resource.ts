@@ -1,9 +1,10 @@
 /** Pods: what is read of each, and the record that is made of it. */
 
 import { canonicalAddresses } from './addresses.ts';
-import { flag, list, object, text } from './json-scan.ts';
+import { type Cursor, flag, list, object, text } from './json-scan.ts';
 import type { PodRecord, Texts } from './objects.ts';
 import { OWNER_LABELS, type Owner, ownerOf } from './owner.ts';
+import { readPodDetails } from './pod-details.ts';
 import {
   ips,
   ipTexts,
@@ -36,7 +37,7 @@ function createPool<T>(): (key: string, value: T) => T {
   };
 }
 
-export function podResource(keys: KeptKeys): Resource<PodRecord> {
+export function podResource(keys: KeptKeys, wantsDetails: boolean): Resource<PodRecord> {
   const ownerLabels = new Set(OWNER_LABELS);
   const shareText = createPool<string>();
   const share = (given: string) => shareText(given, given);
@@ -59,12 +60,17 @@ export function podResource(keys: KeptKeys): Resource<PodRecord> {
     }),
     ...statusFields,
   });
-  type Pod = NonNullable<ReturnType<typeof shape>>;
+  const withDetails = (cursor: Cursor) => {
+    const details = wantsDetails ? readPodDetails(cursor) : undefined;
+    const raw = shape(cursor);
+    return raw && { ...raw, details };
+  };
+  type Pod = NonNullable<ReturnType<typeof withDetails>>;
   return {
     name: 'pods',
     group: '',
     path: '/api/v1/pods',
-    object: parsing(shape, (raw: Pod, { uid, name, namespace, createdMs, labels, annotations }) => {
+    object: parsing(withDetails, (raw: Pod, { uid, name, namespace, createdMs, labels, annotations }) => {
       const { status = {}, spec = {} } = raw;
       const readyMs = networkReadyMs(status.conditions);
       const startedMs = timeOf(status.startTime);
@@ -91,9 +97,10 @@ export function podResource(keys: KeptKeys): Resource<PodRecord> {
         fromMs: readyMs ?? startedMs ?? createdMs,
         fromIsExact: readyMs !== undefined,
         endedMs: ENDED.has(status.phase ?? '') ? lastFinishedMs(status.containerStatuses) : undefined,
-        startedMs,
+        createdMs,
         labels: keptOf(labels, keys.labels),
         annotations,
+        details: raw.details,
       };
     }),
   };

@@ -27,6 +27,8 @@ export interface Scope {
   readonly pods: { readonly namespace: string; readonly fieldSelector: string; readonly labelSelector: string };
   readonly keep: {
     readonly pods: WantedTexts;
+    /** Whether host name, uids of owners and containers of pods are kept. */
+    readonly podDetails: boolean;
     /** Labels of nodes are kept in any case: they are few, and tell zone, region and cluster. */
     readonly nodes: { readonly annotations: WantedKeys };
     /** Undefined: namespaces are not followed at all. */
@@ -40,7 +42,12 @@ export const WHOLE_CLUSTER: Scope = {
   without: [],
   localNode: '',
   pods: { namespace: '', fieldSelector: '', labelSelector: '' },
-  keep: { pods: { labels: NO_KEYS, annotations: NO_KEYS }, nodes: { annotations: NO_KEYS }, namespaces: undefined },
+  keep: {
+    pods: { labels: NO_KEYS, annotations: NO_KEYS },
+    podDetails: false,
+    nodes: { annotations: NO_KEYS },
+    namespaces: undefined,
+  },
 };
 
 type Followed<R extends PodRecord | NodeRecord | ServiceRecord | SliceRecord | NamespaceRecord> = Resource<R> & {
@@ -56,7 +63,7 @@ export interface FollowedResources {
 }
 
 export function followedResources({ without, localNode, pods, keep }: Scope): FollowedResources {
-  const all = podResource(keptKeys(keep.pods));
+  const all = podResource(keptKeys(keep.pods), keep.podDetails);
   const path = pods.namespace === '' ? all.path : `/api/v1/namespaces/${encodeURIComponent(pods.namespace)}/pods`;
   const onNode = localNode === '' ? '' : `spec.nodeName=${localNode}`;
   const podFields = [pods.fieldSelector, onNode].filter((part) => part !== '').join(',');

@@ -183,11 +183,12 @@ function covers(has: Scope, wants: Scope): boolean {
 
 /** The first scope with what the second keeps added to what it keeps. */
 function withWishesOf(scope: Scope, { keep: more }: Scope): Scope {
-  const { pods, nodes, namespaces } = scope.keep;
+  const { pods, podDetails, nodes, namespaces } = scope.keep;
   return {
     ...scope,
     keep: {
       pods: bothTexts(pods, more.pods),
+      podDetails: podDetails || more.podDetails,
       nodes: { annotations: bothKeys(nodes.annotations, more.nodes.annotations) },
       namespaces:
         more.namespaces === undefined

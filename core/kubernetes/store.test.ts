@@ -59,6 +59,7 @@ test('a pod is found by every address of it, with its owner and node', async (t)
 test('labels and annotations are kept where they are asked for', async (t) => {
   const keys = { keys: ['app'], patterns: ['team/.*'] };
   const keep = {
+    podDetails: false,
     pods: { labels: keys, annotations: keys },
     nodes: { annotations: keys },
     namespaces: { labels: keys, annotations: keys },

@@ -24,6 +24,7 @@ import type {
   ServiceRecord,
   SliceRecord,
 } from './objects.ts';
+import { createPodIndexes, type PodIndex } from './pod-index.ts';
 import { createRecordTable, type Holder, type RecordTable } from './record-table.ts';
 import type { Resource } from './resource.ts';
 import { followedResources, type Scope } from './scope.ts';
@@ -54,6 +55,8 @@ export interface KubernetesReader {
   podByName(namespace: string, name: string): PodRecord | undefined;
   node(name: string): NodeRecord | undefined;
   namespace(name: string): NamespaceRecord | undefined;
+  /** Pods by keys of the reader's own, kept up until it is closed. */
+  openPodIndex(keysOf: (pod: PodRecord) => readonly string[]): PodIndex;
   /** Those that exist, the host network's among them. */
   pods(): Iterable<PodRecord>;
   nodes(): Iterable<NodeRecord>;
@@ -124,9 +127,10 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
 
   const pods = table<PodRecord>(
     'Pod',
-    () => {},
+    (before, after) => podIndexes.changed(before, after),
     ({ endedMs }) => endedMs,
   );
+  const podIndexes = createPodIndexes(pods);
   const nodes = table<NodeRecord>('Node', (before, after) => {
     replaceByName(nodesByName, before, after);
     changes.node((after ?? before)!.name);
@@ -163,6 +167,7 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
       servicesVersion++;
       servicePorts.expire(nowMs());
       for (const each of [pods, nodes, services, slices, namespaces]) each.expire(nowMs());
+      podIndexes.expire();
     }
   }
 
@@ -191,6 +196,7 @@ export function createKubernetesStore({ client, scope, clock, logger, metrics }:
       for (const pod of pods.records()) if (pod.name === name && pod.namespace === namespace) return pod;
       return undefined;
     },
+    openPodIndex: podIndexes.open,
     node: (name) => nodesByName.get(name),
     namespace: (name) => namespacesByName.get(name),
     pods: () => pods.records(),

@@ -2,15 +2,30 @@
 
 import { WeirError } from '../errors.ts';
 import type { AttributeValue } from '../table/dictionary.ts';
-import type { DecodedAttributes, DecodedMetric, DecodedPoint } from './decoded.ts';
+import type { DecodedAttributes, DecodedMetric, DecodedPoint, ReadMetric } from './decoded.ts';
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
 const malformed = (what: string) =>
   new WeirError('otlp/malformed', what, { fix: 'each line is an ExportMetricsServiceRequest in OTLP/JSON' });
 
 /** Throws a WeirError that says what is wrong with the text. */
 export function decodeJson(text: string): readonly DecodedMetric[] {
+  return entriesOf(text).flatMap((ofResource) => {
+    const resource = resourceOf(ofResource);
+    return listOf(ofResource.scopeMetrics, 'scopeMetrics').flatMap((one) => {
+      const ofScope = fieldsOf(one, 'an entry of scopeMetrics');
+      const from = { resource, scope: scopeOf(ofScope) };
+      return listOf(ofScope.metrics, 'metrics').map((metric) => ({
+        ...from,
+        ...metricOf(fieldsOf(metric, 'a metric')),
+      }));
+    });
+  });
+}
+
+/** The entries of `resourceMetrics`. Throws a WeirError where the text is no request. */
+export function entriesOf(text: string): readonly Fields[] {
   let request: unknown;
   try {
     request = JSON.parse(text);
@@ -20,19 +35,18 @@ export function decodeJson(text: string): readonly DecodedMetric[] {
   const { resourceMetrics, ...others } = fieldsOf(request, 'the request');
   if (resourceMetrics === undefined && Object.keys(others).length === 0) return [];
   if (resourceMetrics === undefined) throw malformed('it has no resourceMetrics');
-  return listOf(resourceMetrics, 'resourceMetrics').flatMap((ofResource) => {
-    const { resource = {}, scopeMetrics } = fieldsOf(ofResource, 'an entry of resourceMetrics');
-    const attributes = attributesOf(fieldsOf(resource, 'resource').attributes);
-    return listOf(scopeMetrics, 'scopeMetrics').flatMap((ofScope) => {
-      const { scope = {}, metrics } = fieldsOf(ofScope, 'an entry of scopeMetrics');
-      const { name = '', version = '' } = fieldsOf(scope, 'scope');
-      const from = { resource: attributes, scope: { name: String(name), version: String(version) } };
-      return listOf(metrics, 'metrics').map((metric) => ({ ...from, ...metricOf(fieldsOf(metric, 'a metric')) }));
-    });
-  });
+  return listOf(resourceMetrics, 'resourceMetrics').map((one) => fieldsOf(one, 'an entry of resourceMetrics'));
 }
 
-function metricOf(metric: Fields): Pick<DecodedMetric, 'name' | 'temporality' | 'points' | 'unread'> {
+export const resourceOf = ({ resource }: Fields): DecodedAttributes =>
+  attributesOf(fieldsOf(resource ?? {}, 'resource').attributes);
+
+export function scopeOf({ scope }: Fields): DecodedMetric['scope'] {
+  const { name = '', version = '' } = fieldsOf(scope ?? {}, 'scope');
+  return { name: String(name), version: String(version) };
+}
+
+export function metricOf(metric: Fields): ReadMetric {
   const name = String(metric.name ?? '');
   const [kind, data] = ['sum', 'gauge', 'histogram', 'exponentialHistogram', 'summary']
     .map((key) => [key, metric[key]] as const)
@@ -90,12 +104,12 @@ function timeOf(value: unknown): bigint {
   return BigInt(value as string | number);
 }
 
-function fieldsOf(value: unknown, what: string): Fields {
+export function fieldsOf(value: unknown, what: string): Fields {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
   throw malformed(`${what} is no object`);
 }
 
-function listOf(value: unknown, what: string): readonly unknown[] {
+export function listOf(value: unknown, what: string): readonly unknown[] {
   if (value === undefined || value === null) return [];
   if (Array.isArray(value)) return value;
   throw malformed(`${what} is no list`);

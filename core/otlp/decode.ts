@@ -1,7 +1,7 @@
 /** Reads an ExportMetricsServiceRequest in protobuf. Field numbers of opentelemetry/proto/metrics/v1 and common/v1. */
 
 import type { AttributeValue } from '../table/dictionary.ts';
-import type { DecodedAttributes, DecodedMetric, DecodedPoint } from './decoded.ts';
+import type { DecodedAttributes, DecodedMetric, DecodedPoint, ReadMetric } from './decoded.ts';
 import { type ProtoField, protoFields } from './proto-reader.ts';
 
 const none = new Uint8Array(0);
@@ -24,22 +24,28 @@ export function decodeProto(request: Uint8Array): readonly DecodedMetric[] {
 function readResource(ofResource: ProtoField, metrics: DecodedMetric[]): void {
   let resource: DecodedAttributes = [];
   // Fields may come in any order, and what stands around a metric is needed with it.
-  for (const field of fieldsOf(ofResource)) if (field.number === 1) resource = attributesOf(field, 1);
+  for (const field of fieldsOf(ofResource)) if (field.number === 1) resource = attributesOf(field.bytes ?? none, 1);
   for (const field of fieldsOf(ofResource)) if (field.number === 2) readScope(field, resource, metrics);
 }
 
-function readScope(ofScope: ProtoField, resource: DecodedAttributes, metrics: DecodedMetric[]): void {
+function readScope({ bytes = none }: ProtoField, resource: DecodedAttributes, metrics: DecodedMetric[]): void {
+  const scope = scopeOf(bytes);
+  for (const field of protoFields(bytes, 'otlp/malformed')) {
+    if (field.number === 2) metrics.push({ resource, scope, ...metricOf(field.bytes ?? none) });
+  }
+}
+
+/** Of a message ScopeMetrics. */
+export function scopeOf(ofScope: Uint8Array): DecodedMetric['scope'] {
   const scope = { name: '', version: '' };
-  for (const field of fieldsOf(ofScope)) {
+  for (const field of protoFields(ofScope, 'otlp/malformed')) {
     if (field.number !== 1) continue;
     for (const part of fieldsOf(field)) {
       if (part.number === 1) scope.name = textOf(part);
       if (part.number === 2) scope.version = textOf(part);
     }
   }
-  for (const field of fieldsOf(ofScope)) {
-    if (field.number === 2) metrics.push({ resource, scope, ...metricOf(field) });
-  }
+  return scope;
 }
 
 const GAUGE = 5;
@@ -47,12 +53,13 @@ const SUM = 7;
 /** Histogram, exponential histogram, summary. */
 const OTHERS: ReadonlySet<number> = new Set([9, 10, 11]);
 
-function metricOf(metric: ProtoField): Pick<DecodedMetric, 'name' | 'temporality' | 'points' | 'unread'> {
+/** Of a message Metric. */
+export function metricOf(metric: Uint8Array): ReadMetric {
   let name = '';
   let temporality: DecodedMetric['temporality'] = 'other';
   let unread = 0;
   const points: DecodedPoint[] = [];
-  for (const field of fieldsOf(metric)) {
+  for (const field of protoFields(metric, 'otlp/malformed')) {
     if (field.number === 1) name = textOf(field);
     if (field.number !== GAUGE && field.number !== SUM && !OTHERS.has(field.number)) continue;
     for (const part of fieldsOf(field)) {
@@ -84,10 +91,36 @@ function pointOf(point: ProtoField): DecodedPoint | undefined {
   return value === undefined ? undefined : { attributes, startNs, timeNs, value };
 }
 
-function attributesOf(message: ProtoField, number: number): DecodedAttributes {
+/** Those in the fields of this number. */
+export function attributesOf(message: Uint8Array, number: number): DecodedAttributes {
   const attributes: (readonly [string, AttributeValue])[] = [];
-  for (const field of fieldsOf(message)) if (field.number === number) readAttribute(field, attributes);
+  for (const field of protoFields(message, 'otlp/malformed'))
+    if (field.number === number) readAttribute(field, attributes);
   return attributes;
+}
+
+/** Of a message Resource, the first of each name; undefined: a list, a map or bytes. */
+export function attributeMap(resource: Uint8Array = none): ReadonlyMap<string, AttributeValue | undefined> {
+  const map = new Map<string, AttributeValue | undefined>();
+  const read: (readonly [string, AttributeValue])[] = [];
+  for (const field of protoFields(resource, 'otlp/malformed')) {
+    if (field.number !== 1) continue;
+    readAttribute(field, read);
+    const [key, value] = read.pop() ?? unreadAttribute(field);
+    if (!map.has(key)) map.set(key, value);
+  }
+  return map;
+}
+
+/** An attribute without a value is one with an empty text. */
+function unreadAttribute(attribute: ProtoField): readonly [string, '' | undefined] {
+  let key = '';
+  let value: '' | undefined = '';
+  for (const field of fieldsOf(attribute)) {
+    if (field.number === 1) key = textOf(field);
+    if (field.number === 2 && field.bytes?.length) value = undefined;
+  }
+  return [key, value];
 }
 
 /** Most attributes of a point were those of others: by their bytes they are read once. With more, all are forgotten. */

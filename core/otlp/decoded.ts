@@ -23,3 +23,6 @@ export interface DecodedMetric {
   readonly points: readonly DecodedPoint[];
   readonly unread: number;
 }
+
+/** A metric by itself. */
+export type ReadMetric = Pick<DecodedMetric, 'name' | 'temporality' | 'points' | 'unread'>;

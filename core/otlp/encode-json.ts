@@ -6,9 +6,18 @@
 
 import type { AttributeValue, Dictionary } from '../table/dictionary.ts';
 import type { MetricTable } from '../table/metric-table.ts';
+import {
+  isMetricTable,
+  isResourceMetrics,
+  type LeavingTable,
+  type ResourceMetricsTable,
+} from '../table/resource-metrics.ts';
 import type { SeriesIndex } from '../table/series-index.ts';
 import { groupTables, MAX_BODY_BYTES, type RequestBody } from './encode.ts';
+import { messageToJson } from './message-to-json.ts';
+import { resourceMetrics } from './metrics-messages.ts';
 import type { MetricGroup } from './request-layout.ts';
+import { resourceMetricsMessage } from './resource-metrics-bodies.ts';
 
 /** The points of one group that stand in one request. */
 interface Part {
@@ -22,11 +31,11 @@ interface Part {
  */
 export function createJsonEncoder(maxBodyChars = MAX_BODY_BYTES) {
   const pointText = createPointTexts();
-  return function* encode(tables: readonly MetricTable[]): Generator<RequestBody> {
+  return function* encode(tables: readonly LeavingTable[]): Generator<RequestBody> {
     let parts: Part[] = [];
     let chars = 0;
     let points = 0;
-    for (const group of groupTables(tables)) {
+    for (const group of groupTables(tables.filter(isMetricTable))) {
       let part: Part | undefined;
       for (const table of group.tables) {
         for (let point = 0; point < table.ids.length; point++) {
@@ -48,7 +57,24 @@ export function createJsonEncoder(maxBodyChars = MAX_BODY_BYTES) {
       }
     }
     if (points > 0) yield { body: Buffer.from(requestText(parts)), points };
+    yield* resourceMetricsTexts(tables.filter(isResourceMetrics), maxBodyChars);
   };
+}
+
+/** Metrics that are no flows. A table is not cut: what came in one request leaves in one. */
+function* resourceMetricsTexts(tables: readonly ResourceMetricsTable[], maxChars: number): Generator<RequestBody> {
+  let texts: string[] = [];
+  let chars = 0;
+  let points = 0;
+  for (const table of tables) {
+    const text = JSON.stringify(messageToJson(resourceMetrics, resourceMetricsMessage(table)));
+    texts.push(text);
+    chars += text.length;
+    points += table.points;
+    if (chars < maxChars && table !== tables.at(-1)) continue;
+    yield { body: Buffer.from(`{"resourceMetrics":[${texts.join()}]}`), points };
+    [texts, chars, points] = [[], 0, 0];
+  }
 }
 
 function createPointTexts(): (table: MetricTable, point: number) => string {

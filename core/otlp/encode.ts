@@ -4,8 +4,10 @@
  */
 
 import type { MetricTable } from '../table/metric-table.ts';
+import { isMetricTable, isResourceMetrics, type LeavingTable } from '../table/resource-metrics.ts';
 import { PointArena, type PointPlaces } from './point-arena.ts';
 import { type MetricGroup, measure, messagesOf, overheadBytes, type Slice, writeMessage } from './request-layout.ts';
+import { resourceMetricsBodies } from './resource-metrics-bodies.ts';
 
 /** Below the 4 MiB that a gRPC server accepts by default, decompressed; a larger request is dropped there for good. */
 export const MAX_BODY_BYTES = 4_000_000;
@@ -32,10 +34,10 @@ export class MetricEncoder {
   }
 
   /**
-   * The bodies that hold these tables, points in order. A point that is larger than a whole body is left out and told
+   * The bodies that hold these tables, points in order, those of metrics that are no flows last. A point that is larger than a whole body is left out and told
    * to `onOversized`. One call at a time: finish the iteration before the next call.
    */
-  *encode(tables: readonly MetricTable[], onOversized: (points: number) => void): Generator<RequestBody> {
+  *encode(tables: readonly LeavingTable[], onOversized: (points: number) => void): Generator<RequestBody> {
     const arena = this.#arena;
     if (arena.bytes > Math.max(KEPT_POINT_BYTES, 2 * this.#lastPointBytes)) arena.forget();
     this.#lastPointBytes = 0;
@@ -43,7 +45,7 @@ export class MetricEncoder {
     let slices: Slice[] = [];
     let room = this.#maxBodyBytes;
     let oversized = 0;
-    for (const group of groupTables(tables)) {
+    for (const group of groupTables(tables.filter(isMetricTable))) {
       const overhead = overheadBytes(group);
       for (const table of group.tables) {
         const places = arena.placesOf(table.series);
@@ -67,6 +69,7 @@ export class MetricEncoder {
     }
     if (slices.length > 0) yield this.#write(slices);
     if (oversized > 0) onOversized(oversized);
+    yield* resourceMetricsBodies(tables.filter(isResourceMetrics), this.#maxBodyBytes, onOversized);
   }
 
   /** As many points from `from` on as fit into `room` bytes; encodes those of series seen for the first time. */

@@ -88,6 +88,16 @@ const knownMetrics = new Map<string, KnownMetric>(
 /** True when points of this name are flows or a part of them, where their ends have addresses. */
 export const isFlowMetric = (name: string): boolean => knownMetrics.has(name);
 
+const ends: readonly string[] = ['src.address', 'dst.address'];
+
+/** True when points say both ends. What was summed over addresses before it was sent is a metric like any other. */
+export function hasFlows({ points }: Pick<DecodedMetric, 'points'>): boolean {
+  return points.some(({ attributes }) => {
+    const own = new Set(attributes.map(([name]) => attributeNamed(name)?.name));
+    return ends.every((end) => own.has(end));
+  });
+}
+
 /** One a receiver. */
 export function createFlowWindows({ metricNames, complete, onRefused }: FlowWindowsOptions): FlowWindows {
   const beginRows = createFlowRows();

@@ -1,4 +1,4 @@
-/** The protobuf wire format, reading: the fields of one small message, such as the answer of a server. */
+/** The protobuf wire format, reading: the fields of one message, one after another. */
 
 import { WeirError } from '../errors.ts';
 
@@ -13,47 +13,108 @@ export interface ProtoField {
 /** Whose message it is: one that was sent to this agent or recorded, or a server's answer. */
 export type ProtoOrigin = 'otlp/malformed' | 'otlp/response';
 
-const malformed = (origin: ProtoOrigin, what: string) => new WeirError(origin, `malformed protobuf message: ${what}`);
+/** As readers of messages say it, too. */
+export const malformed = (what: string, origin: ProtoOrigin = 'otlp/malformed') =>
+  new WeirError(origin, `malformed protobuf message: ${what}`);
 
 /** The fields in the order of the wire; groups, which proto3 does not have, are malformed. Throws a WeirError of that code. */
 export function* protoFields(message: Uint8Array, origin: ProtoOrigin): Generator<ProtoField> {
-  let at = 0;
+  const cursor = new ProtoCursor(message, 0, message.length, origin);
+  while (cursor.next()) {
+    const { number } = cursor;
+    if (cursor.wireType === 0) yield { number, varint: cursor.varint() };
+    else yield { number, bytes: cursor.bytes() };
+  }
+}
 
-  const varint = (): bigint => {
+/**
+ * Steps over the fields of a message without an object for each: for messages of which most is only passed on. `from` and
+ * `to` are where the content of the field stands, for wire type 2 without its length.
+ */
+export class ProtoCursor {
+  readonly message: Uint8Array;
+  readonly #origin: ProtoOrigin;
+  readonly #end: number;
+  #at: number;
+  number = 0;
+  wireType = 0;
+  /** Where the field begins, with its tag. */
+  start = 0;
+  from = 0;
+  to = 0;
+
+  /** Over `message`, or the part of it that a field of another cursor is. */
+  constructor(message: Uint8Array, from = 0, to = message.length, origin: ProtoOrigin = 'otlp/malformed') {
+    this.message = message;
+    this.#origin = origin;
+    this.#at = from;
+    this.#end = to;
+  }
+
+  /** False at the end. Throws a WeirError where the message is malformed. */
+  next(): boolean {
+    if (this.#at >= this.#end) return false;
+    this.start = this.#at;
+    const tag = this.#small();
+    this.number = Math.floor(tag / 8);
+    this.wireType = tag % 8;
+    let length = 0;
+    if (this.wireType === 1) length = 8;
+    else if (this.wireType === 5) length = 4;
+    else if (this.wireType === 2) length = this.#small();
+    else if (this.wireType === 0) length = this.#varintLength();
+    else throw malformed(`wire type ${this.wireType}`, this.#origin);
+    if (length > this.#end - this.#at) throw malformed('it ends within a field', this.#origin);
+    this.from = this.#at;
+    this.#at += length;
+    this.to = this.#at;
+    return true;
+  }
+
+  /** The content of the field: a view. */
+  bytes(): Uint8Array {
+    return this.message.subarray(this.from, this.to);
+  }
+
+  /** The content of the field as UTF-8. */
+  text(): string {
+    const { message, from, to } = this;
+    if (Buffer.isBuffer(message)) return message.toString('utf8', from, to);
+    return Buffer.from(message.buffer, message.byteOffset + from, to - from).toString();
+  }
+
+  /** Of wire type 0. */
+  varint(): bigint {
     let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = message[at++];
-      if (byte === undefined) throw malformed(origin, 'it ends within a number');
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return BigInt.asUintN(64, value);
+    for (let at = this.from, shift = 0n; at < this.to; at++, shift += 7n) {
+      value |= BigInt(this.message[at]! & 0x7f) << shift;
     }
-    throw malformed(origin, 'a number is longer than ten bytes');
-  };
-  /** The same for tags and lengths, which are far below 2^53: without a BigInt for each. */
-  const small = (): number => {
+    return BigInt.asUintN(64, value);
+  }
+
+  /** A cursor over the content of the field. */
+  inside(): ProtoCursor {
+    return new ProtoCursor(this.message, this.from, this.to, this.#origin);
+  }
+
+  /** Tags and lengths, which are far below 2^53: without a BigInt. */
+  #small(): number {
     let value = 0;
     for (let factor = 1; factor < 2 ** 70; factor *= 0x80) {
-      const byte = message[at++];
-      if (byte === undefined) throw malformed(origin, 'it ends within a number');
+      const byte = this.#byteAt(this.#at++);
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) return value;
     }
-    throw malformed(origin, 'a number is longer than ten bytes');
-  };
-  const take = (length: number): Uint8Array => {
-    if (length > message.length - at) throw malformed(origin, 'it ends within a field');
-    at += length;
-    return message.subarray(at - length, at);
-  };
+    throw malformed('a number is longer than ten bytes', this.#origin);
+  }
 
-  while (at < message.length) {
-    const tag = small();
-    const number = Math.floor(tag / 8);
-    const wireType = tag % 8;
-    if (wireType === 0) yield { number, varint: varint() };
-    else if (wireType === 1) yield { number, bytes: take(8) };
-    else if (wireType === 2) yield { number, bytes: take(small()) };
-    else if (wireType === 5) yield { number, bytes: take(4) };
-    else throw malformed(origin, `wire type ${wireType}`);
+  #varintLength(): number {
+    for (let length = 1; length <= 10; length++) if (this.#byteAt(this.#at + length - 1) < 0x80) return length;
+    throw malformed('a number is longer than ten bytes', this.#origin);
+  }
+
+  #byteAt(at: number): number {
+    if (at >= this.#end) throw malformed('it ends within a number', this.#origin);
+    return this.message[at]!;
   }
 }

@@ -35,6 +35,14 @@ export function writeNegativeVarint(bytes: Uint8Array, offset: number, value: nu
   return offset + NEGATIVE_VARINT_BYTES;
 }
 
+/** Tag and length of a length-delimited field, for content that is put behind it. */
+export function fieldHead(field: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(1 + varintLength(length));
+  bytes[0] = lengthDelimitedTag(field);
+  writeVarint(bytes, 1, length);
+  return bytes;
+}
+
 /** A length-delimited field of its own: tag, length, content. For what is written once a request, not once a point. */
 export function messageField(field: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0);

@@ -152,9 +152,7 @@ export function followFlows(config: ResolvedConfig, selectors: readonly Selector
 
   function followed(receiver: string, consumer: Consumer): Consumer {
     return {
-      hasRoom: () => consumer.hasRoom(),
-      waitForRoom: (signal) => consumer.waitForRoom(signal),
-      release: () => consumer.release(),
+      ...consumer,
       consume(given, onSettled) {
         // A window of its own: by it the rows are found again, however long a processor holds them.
         const table = { ...given, window: { ...given.window } };

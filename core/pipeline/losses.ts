@@ -1,12 +1,12 @@
 /** Says and counts what a pipeline lost when one of its processors failed. */
 
 import type { FlowTable } from '../table/flow-table.ts';
-import type { MetricTable } from '../table/metric-table.ts';
+import { type LeavingTable, pointsOfAll } from '../table/resource-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 
-/** Takes the tables that were on their way; of metric tables, which may be sums that grow, points are counted. */
-export type Losses = (pipeline: string, tables: readonly (FlowTable | MetricTable)[], error: unknown) => void;
+/** Takes the tables that were on their way; of others, which may be sums that grow, points are counted. */
+export type Losses = (pipeline: string, tables: readonly (FlowTable | LeavingTable)[], error: unknown) => void;
 
 export function createLosses(logger: Logger, metrics: MetricRegistry): Losses {
   const counter = (what: string, words: string) =>
@@ -16,15 +16,15 @@ export function createLosses(logger: Logger, metrics: MetricRegistry): Losses {
     });
   const bytes = counter('bytes', 'Bytes of flow tables');
   const packets = counter('packets', 'Packets of flow tables');
-  const points = counter('metric_points', 'Points that a processor had held back, and');
+  const points = counter('metric_points', 'Points that a processor had held back, or that are no flows,');
   return (pipeline, tables, error) => {
     const flows = tables.filter((table) => table.kind === 'flows');
-    const pointTables = tables.filter((table) => table.kind === 'metric');
+    const pointTables = tables.filter((table) => table.kind !== 'flows');
     const lost = {
       rows: sum(flows.map(({ rows }) => rows)),
       bytes: sum(flows.map(({ measures }) => sum(measures.bytes))),
       packets: sum(flows.map(({ measures }) => sum(measures.packets))),
-      points: sum(pointTables.map(({ ids }) => ids.length)),
+      points: pointsOfAll(pointTables),
     };
     bytes.add(lost.bytes, { pipeline });
     packets.add(lost.packets, { pipeline });

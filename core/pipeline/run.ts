@@ -1,9 +1,12 @@
 /**
- * Runs a receiver's tables through its pipelines: flows through the processors, then metric tables to the exporters.
+ * Runs a receiver's tables through its pipelines: flows through the processors, then metric tables to the exporters, and
+ * metrics that are no flows by the same way.
  * What fails in one pipeline is logged and counted there; the other pipelines and the process go on.
  */
 
 import type { Consumer, Exporter } from '../component/define.ts';
+import type { FlowTable } from '../table/flow-table.ts';
+import type { LeavingTable } from '../table/resource-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import { createDeparture } from './departure.ts';
@@ -12,7 +15,7 @@ import type { Releaser } from './release.ts';
 import type { Room } from './room.ts';
 import { createRowOutcomes, type RowOutcomes } from './row-outcomes.ts';
 import { settleTogether } from './settle.ts';
-import { type HeldByStep, type Outcome, runHeld, runPipeline, type Step } from './steps.ts';
+import { type HeldByStep, type Outcome, runHeld, runPipeline, runResourceMetrics, type Step } from './steps.ts';
 
 export interface Pipeline {
   readonly id: string;
@@ -41,11 +44,30 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
   const exportTo = createDeparture(logger, metrics);
 
   /** One call an exporter for all pipelines: the room that was asked for is that of one call. */
-  function sendOn(outcomes: ReadonlyMap<Pipeline, Outcome>, part: Part): void {
+  function sendOn(made: ReadonlyMap<Pipeline, readonly LeavingTable[]>, part: Part): void {
     for (const [id, exporter] of behind) {
-      const tables = [...outcomes].flatMap(([{ exporters: ids }, { metrics }]) => (ids.includes(id) ? metrics : []));
+      const tables = [...made].flatMap(([{ exporters: ids }, tables]) => (ids.includes(id) ? tables : []));
       if (tables.length > 0) exportTo(id, exporter, tables, part());
     }
+  }
+
+  /** What each pipeline made that did not fail; throws where all of them did. */
+  function throughEach<Made>(
+    tables: readonly (FlowTable | LeavingTable)[],
+    run: (pipeline: Pipeline) => Made,
+  ): ReadonlyMap<Pipeline, Made> {
+    let failure: unknown;
+    const made = new Map<Pipeline, Made>();
+    for (const pipeline of pipelines) {
+      try {
+        made.set(pipeline, run(pipeline));
+      } catch (error) {
+        failure = error;
+        lost(pipeline.id, tables, error);
+      }
+    }
+    if (made.size === 0) throw failure;
+    return made;
   }
 
   const holding = new Set<() => void>();
@@ -64,7 +86,7 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
       }
       if (outcome !== undefined) {
         pipeline.releaser?.consumed(part);
-        sendOn(new Map([[pipeline, outcome]]), part);
+        sendOn(new Map([[pipeline, outcome.metrics]]), part);
         for (const again of outcome.held) holdBack({ pipeline, one: again, part, rows });
       }
       rows.gone(one.rows, outcome);
@@ -86,26 +108,23 @@ export function createConsumer({ pipelines, exporters, room, logger, metrics }: 
       while (!hasRoom() && !signal.aborted) await room.next(signal);
     },
     consume(table, onSettled = () => undefined) {
-      let failure: unknown;
-      const outcomes = new Map<Pipeline, Outcome>();
-      for (const pipeline of pipelines) {
-        try {
-          outcomes.set(pipeline, runPipeline(pipeline.processors, table));
-        } catch (error) {
-          failure = error;
-          lost(pipeline.id, [table], error);
-        }
-      }
-      if (outcomes.size === 0) throw failure;
+      const outcomes = throughEach([table], ({ processors }) => runPipeline(processors, table));
       const part = settleTogether(onSettled);
       const rows = createRowOutcomes([...outcomes.values()], table.rows);
       // Open until all exporters were asked: some answer at once.
       const asking = part();
       for (const { releaser } of outcomes.keys()) releaser?.consumed(part);
-      sendOn(outcomes, part);
+      sendOn(new Map([...outcomes].map(([pipeline, { metrics }]) => [pipeline, metrics])), part);
       for (const [pipeline, { held }] of outcomes) for (const one of held) holdBack({ pipeline, one, part, rows });
       asking('delivered');
       return rows.notTaken;
+    },
+    passOn(tables, onSettled = () => undefined) {
+      const made = throughEach(tables, ({ processors }) => runResourceMetrics(processors, tables));
+      const part = settleTogether(onSettled);
+      const asking = part();
+      sendOn(made, part);
+      asking('delivered');
     },
     release() {
       // What is let go of may be held back again, by the next processor.

@@ -16,6 +16,7 @@ import { EndpointDimension } from '../table/dimension.ts';
 import { createFlowTables, flowAttributes } from '../table/flow-columns.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
+import { isMetricTable, isResourceMetrics, type ResourceMetricsTable } from '../table/resource-metrics.ts';
 
 const place = 'collector.yaml:1:1';
 /** Each key has a place of its own: that of `a::b` is `collector.yaml:a.b`. */
@@ -60,6 +61,8 @@ export function sampleProcessor(
 export interface SampleExporter extends Exporter {
   /** One entry a call. */
   readonly calls: (readonly MetricTable[])[];
+  /** Metrics that are no flows, of every call. */
+  readonly passed: ResourceMetricsTable[];
   /** Calls that came without room. */
   refused: number;
   setRoom(room: boolean): void;
@@ -70,12 +73,17 @@ export function sampleExporter(): SampleExporter {
   const callbacks: (() => void)[] = [];
   return {
     calls: [],
+    passed: [],
     refused: 0,
     hasRoom: () => hasRoom,
     onRoom: (callback) => void callbacks.push(callback),
     export(tables) {
-      if (hasRoom) this.calls.push(tables);
-      else this.refused += 1;
+      if (!hasRoom) {
+        this.refused += 1;
+        return;
+      }
+      this.calls.push(tables.filter(isMetricTable));
+      this.passed.push(...tables.filter(isResourceMetrics));
     },
     setRoom(room) {
       hasRoom = room;

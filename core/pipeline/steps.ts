@@ -4,6 +4,7 @@ import type { FilteredRows, FromFlows, HeldRows, Processor } from '../component/
 import { WeirError } from '../errors.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
+import type { ResourceMetricsTable } from '../table/resource-metrics.ts';
 
 export interface Step {
   readonly id: string;
@@ -31,6 +32,20 @@ export function runPipeline(steps: readonly Step[], table: FlowTable): Outcome {
 /** Points that the processors before these let go of. */
 export function runPoints(steps: readonly Step[], tables: readonly MetricTable[]): readonly MetricTable[] {
   return run(steps, tables, 0).metrics;
+}
+
+/** Metrics that are no flows. */
+export function runResourceMetrics(
+  steps: readonly Step[],
+  tables: readonly ResourceMetricsTable[],
+): readonly ResourceMetricsTable[] {
+  let passing = tables;
+  for (const step of steps) {
+    const { processor } = step;
+    if (processor.resourceMetrics === undefined) continue;
+    passing = attempt(step, () => passing.map((table) => processor.resourceMetrics!(table)));
+  }
+  return passing;
 }
 
 /** What a processor held back, from there on. */

@@ -6,6 +6,7 @@
 import { defineExporter } from '../component/define.ts';
 import type { PipelineConfig, ResolvedConfig } from '../config/types.ts';
 import type { MetricTable } from '../table/metric-table.ts';
+import { isMetricTable } from '../table/resource-metrics.ts';
 
 /** There is always room. Nothing has a port, neither self-metrics nor extensions: an agent may be running. */
 export function withoutExporters(
@@ -23,7 +24,7 @@ export function withoutExporters(
         hasRoom: () => true,
         onRoom: () => undefined,
         export(tables, onSettled = () => undefined) {
-          onTables(pipeline, tables);
+          onTables(pipeline, tables.filter(isMetricTable));
           onSettled('delivered');
         },
       }),

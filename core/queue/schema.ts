@@ -22,7 +22,7 @@ export interface SendingConfig {
   readonly sending_queue: {
     readonly enabled: boolean;
     readonly num_consumers: number;
-    /** In requests: one is the tables of one window. */
+    /** In requests: one is what one call to export brings. */
     readonly queue_size: number;
   };
 }
@@ -51,7 +51,7 @@ export const sendingSchema = (timeout: string): ConfigSchema<SendingConfig> => (
     queue_size: {
       format: nonNegativeInteger,
       default: 1000,
-      doc: 'Requests kept, those being sent included; one holds the tables of one window.',
+      doc: 'Requests kept, those being sent included; one holds the tables of one window, or what one request brought that is no flow.',
     },
   },
 });

@@ -1,12 +1,12 @@
 /**
- * The queue between the pipelines and a server. It holds requests (one is the tables of one window) in order, bounded
+ * The queue between the pipelines and a server. It holds requests (one is what one call to export brings) in order, bounded
  * in number and memory, and sends them through a transport; a request that is being sent or waits for its next attempt
  * keeps its place. Without room the receiver does not collect, so a slow server makes windows longer and loses nothing.
  */
 
 import type { Exporter, Host, Settlement } from '../component/define.ts';
 import { reportOf } from '../errors.ts';
-import type { MetricTable } from '../table/metric-table.ts';
+import { type LeavingTable, pointsOfAll } from '../table/resource-metrics.ts';
 import { type ExporterCounters, exporterCounters } from './counters.ts';
 import { type DeliveryContext, deliver, type Result } from './deliver.ts';
 import { HeldMemory } from './held-memory.ts';
@@ -29,7 +29,7 @@ export interface SendingParts {
 }
 
 interface Request {
-  readonly tables: readonly MetricTable[];
+  readonly tables: readonly LeavingTable[];
   readonly points: number;
   readonly onSettled: (settlement: Settlement) => void;
 }
@@ -99,8 +99,8 @@ class SendingQueue {
     this.#roomCallbacks.push(callback);
   }
 
-  offer(tables: readonly MetricTable[], onSettled: Request['onSettled']): void {
-    const points = tables.reduce((sum, table) => sum + table.ids.length, 0);
+  offer(tables: readonly LeavingTable[], onSettled: Request['onSettled']): void {
+    const points = pointsOfAll(tables);
     if (points === 0) {
       onSettled('delivered');
       return;

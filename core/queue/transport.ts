@@ -1,6 +1,6 @@
 /** What an exporter brings to the sending queue: how tables become payloads, and how one payload is sent. */
 
-import type { MetricTable } from '../table/metric-table.ts';
+import type { LeavingTable } from '../table/resource-metrics.ts';
 
 export interface Payload {
   readonly body: Uint8Array;
@@ -14,7 +14,7 @@ export interface Payload {
  * body may be a view into a buffer that the encoder uses again. Points that fit into no payload go to `onOversized`.
  */
 export type PayloadEncoder = (
-  tables: readonly MetricTable[],
+  tables: readonly LeavingTable[],
   onOversized: (points: number) => void,
 ) => AsyncIterable<Payload>;
 

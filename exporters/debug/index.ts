@@ -4,7 +4,7 @@ import type { Writable } from 'node:stream';
 import { defineExporter, type Exporter, type Host } from '../../core/component/define.ts';
 import { level } from '../../core/config/formats.ts';
 import { exporterCounters } from '../../core/queue/counters.ts';
-import type { MetricTable } from '../../core/table/metric-table.ts';
+import { isMetricTable, isResourceMetrics, type LeavingTable, pointsOfAll } from '../../core/table/resource-metrics.ts';
 import { detailedText, normalText } from './text.ts';
 
 interface DebugConfig {
@@ -50,7 +50,7 @@ export function createDebugExporter({ verbosity }: DebugConfig, host: Host, outp
     hasRoom: () => closed || !output.writableNeedDrain,
     onRoom: (callback) => void roomCallbacks.push(callback),
     export(tables, onSettled = () => undefined) {
-      const points = tables.reduce((sum, table) => sum + table.ids.length, 0);
+      const points = pointsOfAll(tables);
       if (points === 0) {
         onSettled('delivered');
         return;
@@ -74,11 +74,12 @@ export function createDebugExporter({ verbosity }: DebugConfig, host: Host, outp
   };
 }
 
-function countsOf(tables: readonly MetricTable[], points: number): Record<string, number> {
-  const used = tables.filter((table) => table.ids.length > 0);
+function countsOf(tables: readonly LeavingTable[], points: number): Record<string, number> {
+  const used = tables.filter(isMetricTable).filter((table) => table.ids.length > 0);
+  const others = tables.filter(isResourceMetrics);
   return {
-    'resource metrics': new Set(used.map((table) => table.resource)).size,
-    metrics: new Set(used.map((table) => table.metric)).size,
+    'resource metrics': new Set(used.map((table) => table.resource)).size + others.length,
+    metrics: others.reduce((sum, { metrics }) => sum + metrics, new Set(used.map((table) => table.metric)).size),
     'data points': points,
   };
 }

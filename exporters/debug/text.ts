@@ -3,13 +3,16 @@
 import type { AttributeValue } from '../../core/table/dictionary.ts';
 import type { MetricTable } from '../../core/table/metric-table.ts';
 import type { Resource } from '../../core/table/resource.ts';
+import { isMetricTable, isResourceMetrics, type LeavingTable } from '../../core/table/resource-metrics.ts';
+import { listOfAttributes, timestamp } from './lines.ts';
+import { detailedLines, normalLines } from './resource-metrics-text.ts';
 
 /** Writes the lines for one point of a table. */
 type PointLines = (table: MetricTable, point: number) => string;
 
 /** One line a point: `name{key=value,...} value unit`. */
-export function normalText(tables: readonly MetricTable[]): string {
-  return nested(tables, {
+export function normalText(tables: readonly LeavingTable[]): string {
+  return nested(tables, normalLines, {
     resource: (resource, number) => {
       const attributes = Object.entries(resource.attributes).map(([name, value]) => ` ${name}=${value}`);
       return `ResourceMetrics #${number}${attributes.join('')}\n`;
@@ -24,9 +27,9 @@ export function normalText(tables: readonly MetricTable[]): string {
 }
 
 /** Everything that leaves, one field a line. */
-export function detailedText(tables: readonly MetricTable[]): string {
+export function detailedText(tables: readonly LeavingTable[]): string {
   let pointNumber = 0;
-  return nested(tables, {
+  return nested(tables, detailedLines, {
     resource: (resource, number) =>
       `ResourceMetrics #${number}\nResource SchemaURL: \n${attributeLines('Resource attributes', Object.entries(resource.attributes))}`,
     scope: ({ scope }, number) =>
@@ -63,12 +66,15 @@ interface Lines {
   readonly point: PointLines;
 }
 
-/** Walks resources, scopes and metrics as they change from table to table; empty tables have no lines. */
-function nested(tables: readonly MetricTable[], lines: Lines): string {
+/**
+ * Walks resources, scopes and metrics as they change from table to table; empty tables have no lines. Metrics that are no
+ * flows come behind them.
+ */
+function nested(tables: readonly LeavingTable[], others: typeof normalLines, lines: Lines): string {
   const text: string[] = [];
   let last: MetricTable | undefined;
   const numbers = { resource: -1, scope: -1, metric: -1 };
-  for (const table of tables) {
+  for (const table of tables.filter(isMetricTable)) {
     if (table.ids.length === 0) continue;
     const newResource = last?.resource !== table.resource;
     const newScope = newResource || last?.scope !== table.scope;
@@ -89,6 +95,7 @@ function nested(tables: readonly MetricTable[], lines: Lines): string {
     for (let point = 0; point < table.ids.length; point++) text.push(lines.point(table, point));
     last = table;
   }
+  text.push(others(tables.filter(isResourceMetrics), numbers.resource + 1));
   return text.join('');
 }
 
@@ -100,21 +107,14 @@ function attributesOf({ series, ids }: MetricTable, point: number): readonly (re
   });
 }
 
-function attributeLines(title: string, attributes: readonly (readonly [string, AttributeValue])[]): string {
-  if (attributes.length === 0) return '';
-  const lines = attributes.map(([name, value]) => `     -> ${name}: ${typed(value)}\n`);
-  return `${title}:\n${lines.join('')}`;
-}
+const attributeLines = (title: string, attributes: readonly (readonly [string, AttributeValue])[]) =>
+  listOfAttributes(
+    title,
+    attributes.map(([name, value]) => [name, { plain: String(value), typed: typed(value) }]),
+  );
 
 function typed(value: AttributeValue): string {
   if (typeof value === 'string') return `Str(${value})`;
   if (typeof value === 'boolean') return `Bool(${value})`;
   return Number.isInteger(value) ? `Int(${value})` : `Double(${value})`;
-}
-
-/** As Go prints a time: `2020-02-11 20:26:12.000000321 +0000 UTC`, without zeros at the end of the fraction. */
-function timestamp(timeNs: bigint): string {
-  const seconds = new Date(Number(timeNs / 1_000_000_000n) * 1000).toISOString().slice(0, 19).replace('T', ' ');
-  const fraction = (timeNs % 1_000_000_000n).toString().padStart(9, '0').replace(/0+$/, '');
-  return `${seconds}${fraction === '' ? '' : `.${fraction}`} +0000 UTC`;
 }

@@ -5,7 +5,7 @@ import { compress } from '../../core/otlp/compression.ts';
 import { MetricEncoder } from '../../core/otlp/encode.ts';
 import { createJsonEncoder } from '../../core/otlp/encode-json.ts';
 import type { PayloadEncoder } from '../../core/queue/transport.ts';
-import type { MetricTable } from '../../core/table/metric-table.ts';
+import { type LeavingTable, resourceAttribute } from '../../core/table/resource-metrics.ts';
 import type { FileConfig } from './config.ts';
 
 /** The place of resources that lack the attribute. */
@@ -35,12 +35,9 @@ function asBuffer(body: Uint8Array): Uint8Array {
 }
 
 /** A value that would lead out of the directory of `path` is read as if that were the root. */
-export function pathOf(
-  { path, group_by }: Pick<FileConfig, 'path' | 'group_by'>,
-  { resource }: Pick<MetricTable, 'resource'>,
-): string {
+export function pathOf({ path, group_by }: Pick<FileConfig, 'path' | 'group_by'>, table: LeavingTable): string {
   if (!group_by.enabled) return path;
-  const value = resource.attributes[group_by.resource_attribute];
+  const value = resourceAttribute(table, group_by.resource_attribute);
   const segment = typeof value === 'string' && value !== '' ? value.replaceAll('\0', '') : UNKNOWN_SEGMENT;
   const [before = '', after = ''] = path.split('*');
   const inside = normalize(`/${segment}`).slice(1);

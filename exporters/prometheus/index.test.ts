@@ -1,7 +1,9 @@
 import test from 'ava';
 import type { Settlement } from '../../core/component/define.ts';
 import type { MetricTable } from '../../core/table/metric-table.ts';
+import { EVERY_KIND_POINTS } from '../../test/support/every-kind.ts';
 import { flowBytes, scope } from '../../test/support/metric-tables.ts';
+import { arriving } from '../../test/support/one-identity.ts';
 import { flow, startExporter, table } from '../../test/support/scraped-exporter.ts';
 
 const MINUTE_MS = 60_000;
@@ -195,4 +197,17 @@ test('quotes, backslashes and line ends are escaped, and values of every type ar
   const { exporter, lines } = await startExporter(t);
   exporter.export([table([{ attributes: { a: 'x"y\\z\nß', 'dst.port': 443, guessed: true, none: '' }, value: 1 }])]);
   t.deepEqual(await lines(), ['beyla_network_flow_bytes_total{a="x\\"y\\\\z\\nß",dst_port="443",guessed="true"} 1']);
+});
+
+test('metrics that are no flows are refused, counted and named once; flows beside them are served', async (t) => {
+  const { host, exporter, lines } = await startExporter(t);
+  const settled: string[] = [];
+  for (let i = 0; i < 2; i++) {
+    exporter.export([arriving({}), table([flow('foo', 'bar', 1)])], (settlement) => settled.push(settlement));
+  }
+  t.deepEqual(await lines(), ['beyla_network_flow_bytes_total{src_name="foo",dst_name="bar"} 2']);
+  t.deepEqual(settled, ['given_up', 'given_up']);
+  t.is(host.metric('otelcol_exporter_send_failed_metric_points', 'exporter="prometheus"'), 2 * EVERY_KIND_POINTS);
+  t.is(host.metric('otelcol_exporter_sent_metric_points', 'exporter="prometheus"'), 2);
+  t.is(host.log.filter(({ level }) => level === 'warn').length, 1);
 });

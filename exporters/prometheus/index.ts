@@ -3,6 +3,7 @@
 import { defineExporter, type Exporter, type Host } from '../../core/component/define.ts';
 import { type ListenAddress, parseListenAddress, shownAddress } from '../../core/network/listen.ts';
 import { exporterCounters } from '../../core/queue/counters.ts';
+import { isMetricTable, isResourceMetrics, pointsOfAll } from '../../core/table/resource-metrics.ts';
 import { type PrometheusConfig, prometheusProblems, prometheusSchema, resourceLabelRule } from './config.ts';
 import { createExposition, type Exposition, type Format } from './exposition.ts';
 import { labelName } from './names.ts';
@@ -32,6 +33,16 @@ export function createPrometheusExporter(config: PrometheusConfig, host: Host): 
   });
   host.metrics.onScrape(() => series.set(store.size, { exporter: host.id }));
   let port = address.port;
+  let said = false;
+  const refuse = (points: number) => {
+    counters.sendFailed(points);
+    if (said) return;
+    said = true;
+    host.logger.warn('Metrics that are no flows are not served to Prometheus; their points count as send_failed.', {
+      points,
+      fix: 'send them by otlp_grpc or otlp_http',
+    });
+  };
   return {
     port: () => port,
     async start() {
@@ -44,9 +55,12 @@ export function createPrometheusExporter(config: PrometheusConfig, host: Host): 
     hasRoom: () => true,
     onRoom: () => undefined,
     export(tables, onSettled = () => undefined) {
-      store.add(tables, host.clock.monotonicMs());
-      counters.sent(tables.reduce((sum, { ids }) => sum + ids.length, 0));
-      onSettled('delivered');
+      const served = tables.filter(isMetricTable);
+      store.add(served, host.clock.monotonicMs());
+      counters.sent(pointsOfAll(served));
+      const refused = pointsOfAll(tables.filter(isResourceMetrics));
+      if (refused > 0) refuse(refused);
+      onSettled(refused > 0 ? 'given_up' : 'delivered');
     },
   };
 }

@@ -22,7 +22,7 @@ export default defineProcessor<Config>({
     interval: { doc: 'How often the latest points are sent.', format: duration, default: '60s' },
     pass_through: {
       gauge: {
-        doc: "Accepted from upstream, decides nothing: no gauge comes through this build's pipelines.",
+        doc: 'Accepted from upstream, decides nothing: gauges that come by OTLP pass in any case.',
         format: boolean,
         default: false,
       },

@@ -36,7 +36,11 @@ export interface K8sAttributesConfig extends UpstreamConfig {
 }
 
 const flow: ConfigSchema<FlowConfig> = {
-  enabled: { doc: 'Whether the ends of flows are named.', format: boolean, default: true },
+  enabled: {
+    doc: 'Whether the ends of flows are named; data with one identity is in any case.',
+    format: boolean,
+    default: true,
+  },
   cluster_name: {
     doc: 'Name of the cluster; empty: told from the labels of this node, else from the cloud, else the uid of the namespace kube-system.',
     format: text,

@@ -1,4 +1,7 @@
-/** Labels and annotations that become attributes of both ends: their names, and their values for whoever an end is. */
+/**
+ * Labels and annotations that become attributes: of both ends of a flow, their names and their values for whoever an end
+ * is; of data with one identity, under the names that a collector gives them.
+ */
 
 import type { Identity } from '../../core/kubernetes/identity.ts';
 import type { Texts } from '../../core/kubernetes/objects.ts';
@@ -7,7 +10,7 @@ import { type Attribute, addAttributes, pair } from '../../core/table/attributes
 import type { EndpointAttribute } from '../../core/table/endpoint-columns.ts';
 import type { Logger } from '../../core/telemetry/log.ts';
 import type { IdentityAttribute } from './naming.ts';
-import type { Extraction, UpstreamConfig } from './upstream-config.ts';
+import type { Extraction, TextSource, UpstreamConfig } from './upstream-config.ts';
 
 type Kind = 'labels' | 'annotations';
 const kinds: readonly Kind[] = ['labels', 'annotations'];
@@ -93,5 +96,40 @@ export function createExtractions(config: UpstreamConfig, store: KubernetesReade
         }
       }
     },
+  };
+}
+
+/** What `extract.otel_annotations` asks for. */
+const OTEL_ANNOTATIONS = 'resource\\.opentelemetry\\.io/(.+)';
+
+/** Of annotations of pods, the regular expression that `extract.otel_annotations` stands for. */
+export const otelAnnotations = ({ extract }: UpstreamConfig): readonly string[] =>
+  extract.otel_annotations ? [OTEL_ANNOTATIONS] : [];
+
+type TextsOf = Readonly<Record<Kind, Texts>>;
+
+/** For data with one identity: the attributes that the labels and annotations of an object become. */
+export function createTextReading(
+  config: UpstreamConfig,
+): (from: TextSource, texts: TextsOf) => ReadonlyMap<string, string> {
+  const rules = kinds.flatMap((kind) =>
+    config.extract[kind].map((one) => ({ ...one, kind, expression: new RegExp(`^(?:${one.key_regex})$`) })),
+  );
+  for (const pattern of otelAnnotations(config)) {
+    const expression = new RegExp(`^${pattern}$`);
+    rules.push({ tag_name: '$1', key: '', key_regex: pattern, from: 'pod', kind: 'annotations', expression });
+  }
+  return (from, texts) => {
+    const found = new Map<string, string>();
+    for (const rule of rules) {
+      if (rule.from !== from) continue;
+      const { key, kind, expression, tag_name } = rule;
+      for (const [own, value] of Object.entries(texts[kind])) {
+        if (key === '' ? !expression.test(own) : key !== own) continue;
+        const isMade = key === '' && tag_name !== '';
+        found.set(isMade ? own.replace(expression, tag_name) : tagOf(rule, kind, own), value);
+      }
+    }
+    return found;
   };
 }

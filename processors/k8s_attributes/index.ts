@@ -1,4 +1,7 @@
-/** Names both ends of flows from Kubernetes: pod, owner, node, and the Service that was dialled. */
+/**
+ * Names both ends of flows from Kubernetes: pod, owner, node, and the Service that was dialled. Other data is told the pod
+ * that it comes from.
+ */
 
 import { defineProcessor, type Explanation, type Host, type Processor } from '../../core/component/define.ts';
 import { createClusterRanges } from '../../core/kubernetes/cluster-ranges.ts';
@@ -14,6 +17,7 @@ import { elsewhere, type K8sAttributesConfig, problemsOf, schema } from './confi
 import { createExtractions, extractedAttributes } from './extraction.ts';
 import { createHolding } from './holding.ts';
 import { createNaming, namedAttributes, timeOf } from './naming.ts';
+import { createAddressing, createOneIdentity, type OneIdentity } from './one-identity.ts';
 import { createPresence, type Surroundings } from './presence.ts';
 import { createSorting } from './sorting.ts';
 import { wishOf } from './wish.ts';
@@ -25,7 +29,7 @@ export default defineProcessor<K8sAttributesConfig>({
   type: 'k8s_attributes',
   aliases: { k8sattributes: '"k8sattributes" alias is deprecated; use "k8s_attributes" instead' },
   stability: 'alpha',
-  description: 'Names both ends of flows from Kubernetes.',
+  description: 'Names both ends of flows from Kubernetes, and the pod that other data comes from.',
   needs: ['src.address', 'dst.address'],
   adds: [...namedAttributes, ...dialledAttributes, 'k8s.cluster.name'],
   attributes: extractedAttributes,
@@ -48,13 +52,16 @@ export function createK8sAttributes(
   host: Host,
   { stores, ...surroundings }: Surroundings & { readonly stores: SharedStores },
 ): Processor {
-  // Both end what comes of it before there is a store: nothing is named, and nothing is asked for.
-  if (config.passthrough || !config.flow.enabled) return { flows: (table) => [table] };
+  const addressing = createAddressing(config);
+  // It ends what comes of it before there is a store: nothing is named, and nothing is asked for.
+  if (config.passthrough) return { flows: (table) => [table], resourceMetrics: addressing };
   const { logger } = host;
   const lease = stores.request(wishOf(config, surroundings.environment), host);
   let running: Running | undefined;
+  let oneIdentity: OneIdentity | undefined;
   return {
     flows: (table) => running?.flows(table) ?? [table],
+    resourceMetrics: (table) => (oneIdentity?.process ?? addressing)(table),
     explain: {
       source: (...of) => running?.explain.source?.(...of),
       reason: (...of) => running?.explain.reason?.(...of),
@@ -62,15 +69,17 @@ export function createK8sAttributes(
     async start() {
       const store = await lease.start();
       if (store === undefined) {
-        logger.info('No Kubernetes cluster is found: flows get no names from it.', {
+        logger.info('No Kubernetes cluster is found: nothing gets names from it.', {
           looked: 'for a service account and KUBECONFIG',
         });
         return;
       }
       await waitForNames(store, config, host);
-      running = await startNaming(store, config, host, surroundings);
+      oneIdentity = createOneIdentity(config, store, host);
+      if (config.flow.enabled) running = await startNaming(store, config, host, surroundings);
     },
     async stop() {
+      await oneIdentity?.stop();
       await running?.stop();
       await lease.stop();
     },
@@ -90,7 +99,7 @@ async function waitForNames(
 ): Promise<void> {
   if (!wait_for_metadata) return;
   if ((await health.waitForSync(wait_for_metadata_timeout)) !== 'timeout') return;
-  logger.warn('The Kubernetes API was not read within wait_for_metadata_timeout: flows go without names until it is.', {
+  logger.warn('The Kubernetes API was not read within wait_for_metadata_timeout: nothing gets names until it is.', {
     seconds: wait_for_metadata_timeout / 1000,
   });
 }

@@ -123,7 +123,7 @@ const ONE_IDENTITY = 'Of data that carries one identity';
 
 export const upstreamSchema: ConfigSchema<UpstreamConfig> = {
   passthrough: {
-    doc: 'Asks no API and names nothing.',
+    doc: 'Asks no API and names nothing: data with one identity is only told where it came from, as `k8s.pod.ip`.',
     format: boolean,
     default: false,
   },
@@ -134,7 +134,7 @@ export const upstreamSchema: ConfigSchema<UpstreamConfig> = {
   },
   extract: {
     metadata: {
-      doc: `${ONE_IDENTITY}: which attributes it gets. Flows have all that the table of attributes below names.`,
+      doc: `${ONE_IDENTITY}: which attributes its resource gets. Flows have all that the table of attributes below names.`,
       format: textListOf<string>(metadataName, (name) => name),
       default: [
         ...['namespace.name', 'pod.name', 'pod.uid', 'pod.start_time', 'deployment.name', 'node.name'].map(
@@ -143,12 +143,12 @@ export const upstreamSchema: ConfigSchema<UpstreamConfig> = {
       ],
     },
     labels: {
-      doc: 'Labels that become attributes of both ends, each `{tag_name, key, from}` or `{tag_name, key_regex, from}`; `from`: pod, namespace or node.',
+      doc: 'Labels that become attributes of both ends, or of the resource of data with one identity, each `{tag_name, key, from}` or `{tag_name, key_regex, from}`; `from`: pod, namespace or node.',
       format: extractions('labels'),
       default: [],
     },
     annotations: {
-      doc: 'Annotations that become attributes of both ends, written like labels.',
+      doc: 'Annotations that become attributes, written like labels.',
       format: extractions('annotations'),
       default: [],
     },
@@ -183,7 +183,7 @@ export const upstreamSchema: ConfigSchema<UpstreamConfig> = {
     },
   },
   pod_association: {
-    doc: `${ONE_IDENTITY}: how its pod is found, a list of \`{sources: [{from: resource_attribute, name: k8s.pod.ip}]}\`.`,
+    doc: `${ONE_IDENTITY}: how its pod is found, a list of \`{sources: [{from: resource_attribute, name: k8s.pod.ip}]}\`; empty: by \`k8s.pod.ip\`, \`ip\`, the connection, or an address as \`host.name\`.`,
     format: listOf({
       sources: {
         doc: 'All of them together name the pod.',

@@ -4,6 +4,8 @@ import { WeirError } from '../../core/errors.ts';
 import { type Scope, type WantedKeys, type WantedTexts, WHOLE_CLUSTER } from '../../core/kubernetes/scope.ts';
 import type { StoreWish } from '../../core/kubernetes/shared-stores.ts';
 import type { K8sAttributesConfig } from './config.ts';
+import { otelAnnotations } from './extraction.ts';
+import { IGNORE_ANNOTATION, labelsFor, needsDetails } from './resource-metadata.ts';
 import type { Extraction, TextSource, UpstreamConfig } from './upstream-config.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -17,23 +19,34 @@ export function wishOf(config: K8sAttributesConfig, environment: Environment): S
   };
 }
 
-function scopeOf({ extract, filter, flow }: K8sAttributesConfig, environment: Environment): Scope {
+function scopeOf(config: K8sAttributesConfig, environment: Environment): Scope {
+  const { extract, filter, flow } = config;
   const from = (source: TextSource): WantedTexts => ({
     labels: keysOf(extract.labels, source),
     annotations: keysOf(extract.annotations, source),
   });
-  const asksNamespaces = [...extract.labels, ...extract.annotations].some((one) => one.from === 'namespace');
+  const asks = (source: TextSource) => [...extract.labels, ...extract.annotations].some((one) => one.from === source);
+  // Without flows nodes are followed where something is asked of them, Services not at all.
+  const nodes = flow.enabled || asks('node') || extract.metadata.includes('k8s.node.uid');
+  const pods = from('pod');
   return {
     without: [
-      ...(flow.disable_informers.includes('node') ? (['nodes'] as const) : []),
-      ...(flow.disable_informers.includes('service') ? (['services'] as const) : []),
+      ...(flow.disable_informers.includes('node') || !nodes ? (['nodes'] as const) : []),
+      ...(flow.disable_informers.includes('service') || !flow.enabled ? (['services'] as const) : []),
     ],
     localNode: flow.meta_restrict_local_node ? localNode(environment) : '',
     pods: podsOf(filter, environment),
     keep: {
-      pods: from('pod'),
+      pods: {
+        labels: { ...pods.labels, keys: [...pods.labels.keys, ...labelsFor(config)] },
+        annotations: {
+          keys: [...pods.annotations.keys, IGNORE_ANNOTATION],
+          patterns: [...pods.annotations.patterns, ...otelAnnotations(config)],
+        },
+      },
+      podDetails: needsDetails(config),
       nodes: { annotations: from('node').annotations },
-      namespaces: asksNamespaces ? from('namespace') : WHOLE_CLUSTER.keep.namespaces,
+      namespaces: asks('namespace') ? from('namespace') : WHOLE_CLUSTER.keep.namespaces,
     },
   };
 }

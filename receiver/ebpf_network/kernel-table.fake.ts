@@ -267,6 +267,9 @@ export function createFakeConsumer(): FakeConsumer {
       if (this.delivers) this.settle('delivered');
       return this.notTaken;
     },
+    passOn() {
+      throw new Error('the kernel counts nothing but flows');
+    },
     release() {
       this.onRelease();
     },

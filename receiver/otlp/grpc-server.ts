@@ -10,7 +10,7 @@ import { encodeExportResponse, encodeStatus } from '../../core/otlp/response.ts'
 import { loadServerTls } from '../../core/otlp/server-tls.ts';
 import { DEFAULT_GRPC_MIB, type GrpcConfig } from './config.ts';
 import type { Intake, Taken } from './intake.ts';
-import { RETRY_DELAY_MS, type RunningServer } from './serving.ts';
+import { RETRY_DELAY_MS, type RunningServer, senderOf } from './serving.ts';
 
 type Grpc = typeof import('@grpc/grpc-js');
 
@@ -44,7 +44,12 @@ export function createGrpcServer(host: Host, config: GrpcConfig, intake: Intake)
       const made = new grpc.Server(serverOptions(config));
       made.addService(service, {
         Export: (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>) =>
-          answer(grpc, host, () => intake.take(call.request, 'proto', 'grpc'), respond),
+          answer(
+            grpc,
+            host,
+            () => intake.take(call.request, 'proto', { transport: 'grpc', sender: addressOf(call) }),
+            respond,
+          ),
       });
       // Connections are accepted here, where TLS and errors are those of every other server.
       const { injectConnection } = made.createConnectionInjector(grpc.ServerCredentials.createInsecure());
@@ -81,6 +86,11 @@ export function createGrpcServer(host: Host, config: GrpcConfig, intake: Intake)
       stopping.forceShutdown();
     },
   };
+}
+
+/** What gRPC calls a peer is an address, a colon and a port. */
+function addressOf(call: ServerUnaryCall<Buffer, Buffer>): string | undefined {
+  return senderOf(call.getPeer().replace(/:\d+$/, ''));
 }
 
 function serverOptions({ max_recv_msg_size_mib, max_concurrent_streams, keepalive }: GrpcConfig): ServerOptions {

@@ -10,7 +10,7 @@ import { type ListenAddress, parseListenAddress } from '../../core/network/liste
 import { encodeExportResponse, encodeStatus } from '../../core/otlp/response.ts';
 import { DEFAULT_HTTP_BYTES, type HttpConfig } from './config.ts';
 import type { Encoding, Intake, Taken } from './intake.ts';
-import { RETRY_DELAY_MS, type RunningServer } from './serving.ts';
+import { RETRY_DELAY_MS, type RunningServer, senderOf } from './serving.ts';
 
 /** Bodies that are being read; one more is told to come back. With the default size each takes 20 MiB at most. */
 const MAX_BODIES = 64;
@@ -82,8 +82,10 @@ function createAnswer(host: Host, config: HttpConfig, intake: Intake) {
     if (!intake.hasRoom()) return intake.refuse('http');
     if (bodies >= MAX_BODIES) throw new Refusal(503, UNAVAILABLE, `${MAX_BODIES} requests are being read`);
     bodies++;
+    // Asked now: of a connection that ended while the body was unpacked it is known no more.
+    const sender = senderOf(request.socket.remoteAddress);
     try {
-      return intake.take(await bodyOf(request), encoding, 'http');
+      return intake.take(await bodyOf(request), encoding, { transport: 'http', sender });
     } finally {
       bodies--;
     }

@@ -28,6 +28,7 @@ export function startReplay(host: Host, config: ReplayConfig, onTable: (table: F
         signal.addEventListener('abort', () => resolve(), { once: true });
       }),
     release: () => undefined,
+    passOn: () => undefined,
     consume(table) {
       room.left--;
       tables.push(table);

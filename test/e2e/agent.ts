@@ -102,6 +102,8 @@ export function runAgent(namespace: NetworkNamespace, yaml: string, surroundings
 export interface Sink {
   /** Points accepted so far. */
   points(): ReceivedPoint[];
+  /** Bodies of the requests accepted so far. */
+  bodies(): Buffer[];
   /** From now on every request is answered UNAVAILABLE or 503. */
   refuse(): void;
   accept(): void;
@@ -124,9 +126,11 @@ export async function startSink(
 ): Promise<Sink> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-test-'));
   const out = join(folder, 'points.jsonl');
+  const bodies = join(folder, 'bodies');
   const refusal = join(folder, 'refuse');
   const silence = join(folder, 'hold');
   const places = ['--grpc', `${address}:4317`, '--http', `${address}:4318`, '--out', out, '--refuse-while', refusal];
+  places.push('--bodies', bodies);
   if (tls !== undefined) {
     for (const part of ['key', 'cert'] as const) {
       writeFileSync(join(folder, part), tls[part]);
@@ -138,8 +142,8 @@ export async function startSink(
   const printed = textOf(child, 'stdout');
   await until('the sink listens', () => printed().includes('\n'));
   return {
-    // Whole lines only: the last one may be half written.
-    points: () => (existsSync(out) ? readFileSync(out, 'utf8').split('\n').slice(0, -1).map(pointOf) : []),
+    points: () => linesOf(out).map(pointOf),
+    bodies: () => linesOf(bodies).map((line) => Buffer.from(line, 'base64')),
     refuse: () => writeFileSync(refusal, ''),
     accept: () => rmSync(refusal),
     hold: () => writeFileSync(silence, ''),
@@ -150,6 +154,9 @@ export async function startSink(
     },
   };
 }
+
+/** Whole lines only: the last one may be half written. */
+const linesOf = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : []);
 
 /** The points of the receiver of this id, among those of several. */
 export async function pointsOfReceiver(points: readonly ReceivedPoint[], id: string): Promise<ReceivedPoint[]> {

@@ -6,6 +6,7 @@ import { loadConfig } from '../../core/config/load.ts';
 import { startService } from '../../core/pipeline/service.ts';
 import { flowAttributes } from '../../core/table/flow-columns.ts';
 import type { MetricTable } from '../../core/table/metric-table.ts';
+import { isMetricTable } from '../../core/table/resource-metrics.ts';
 import { createTestTables, pointsOf, SECOND_NS } from '../../core/table/testing.ts';
 import attributeSelect from '../../processors/attribute_select/index.ts';
 import deltaToCumulative from '../../processors/delta_to_cumulative/index.ts';
@@ -57,7 +58,7 @@ test('points leave once an interval, without a table that comes, and at the end 
       onRoom: () => undefined,
       export: (tables) => {
         steps.push('export');
-        exported.push(...tables);
+        exported.push(...tables.filter(isMetricTable));
       },
       stop: async () => void steps.push('stop'),
     }),

@@ -3,6 +3,7 @@
 import * as grpc from '@grpc/grpc-js';
 import type { Consumer } from '../../core/component/define.ts';
 import type { FlowTable } from '../../core/table/flow-table.ts';
+import type { ResourceMetricsTable } from '../../core/table/resource-metrics.ts';
 import otlp, { createOtlpReceiver } from '../../receiver/otlp/index.ts';
 import { configOf } from './component-config.ts';
 import { createManualClock } from './manual-clock.ts';
@@ -13,6 +14,8 @@ import { recordedLine, T0 } from './recordings.ts';
 export interface TestReceiver {
   readonly host: RecordingHost;
   readonly tables: FlowTable[];
+  /** Metrics that are no flows. */
+  readonly passed: ResourceMetricsTable[];
   /** Bytes of all tables. */
   bytes(): number;
   /** Tables that are taken before there is no room. */
@@ -34,6 +37,7 @@ export async function startReceiver(block: object = { protocols }): Promise<Test
   const test = {
     host,
     tables: [] as FlowTable[],
+    passed: [] as ResourceMetricsTable[],
     bytes: () => test.tables.reduce((sum, { measures }) => sum + measures.bytes.reduce((a, b) => a + b, 0), 0),
     room: Infinity,
     makeRoom(tables: number) {
@@ -50,6 +54,11 @@ export async function startReceiver(block: object = { protocols }): Promise<Test
         signal.addEventListener('abort', () => resolve(), { once: true });
       }),
     release: () => undefined,
+    passOn(tables) {
+      test.room--;
+      if (test.failing) throw new Error('a processor failed');
+      test.passed.push(...tables);
+    },
     consume(table) {
       test.room--;
       if (test.failing) throw new Error('a processor failed');

@@ -1,8 +1,9 @@
 /**
  * A real OTLP server for tests, gRPC and HTTP: keeps every point it accepts and answers as it is told. As a program,
  * `node test/support/otlp-sink.ts --grpc 0.0.0.0:4317 --http 0.0.0.0:4318 --out points.jsonl [--refuse-while FILE]
- * [--hold-while FILE] [--key FILE --cert FILE]`, it appends points as JSON lines before it answers, refuses with
- * UNAVAILABLE or 503 for as long as the first FILE exists, and keeps answers back for as long as the second does.
+ * [--hold-while FILE] [--key FILE --cert FILE] [--bodies FILE]`, it appends points as JSON lines, and
+ * bodies as lines of base64, before it answers, refuses with UNAVAILABLE or 503 for as long as the first FILE exists, and
+ * keeps answers back for as long as the second does.
  */
 
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
@@ -66,7 +67,7 @@ export interface SinkOptions {
   readonly http?: string;
   /** PEM; both servers then speak TLS. */
   readonly tls?: { readonly key: string; readonly cert: string };
-  readonly onPoints?: (points: readonly ReceivedPoint[]) => void;
+  readonly onPoints?: (points: readonly ReceivedPoint[], body: Buffer) => void;
   /** Awaited between taking points and answering. */
   readonly beforeAnswer?: () => Promise<void>;
 }
@@ -100,7 +101,7 @@ export async function startOtlpSink(options: SinkOptions = {}): Promise<OtlpSink
     sink.requests.push({ headers, bytes: body.length, accepted });
     if (accepted) {
       sink.points.push(...points);
-      options.onPoints?.(points);
+      options.onPoints?.(points, body);
     }
     setImmediate(() => {
       for (const watcher of watchers) watcher();
@@ -214,15 +215,16 @@ async function main(): Promise<void> {
       grpc: { type: 'string' },
       http: { type: 'string' },
       out: { type: 'string' },
+      bodies: { type: 'string' },
       'refuse-while': { type: 'string' },
       'hold-while': { type: 'string' },
       key: { type: 'string' },
       cert: { type: 'string' },
     },
   });
-  const { grpc, http, out, 'refuse-while': refuseWhile, 'hold-while': holdWhile, key, cert } = values;
+  const { grpc, http, out, bodies, 'refuse-while': refuseWhile, 'hold-while': holdWhile, key, cert } = values;
   if (out === undefined) throw new Error('--out FILE is missing');
-  const asText = (_key: string, value: unknown) => (typeof value === 'bigint' ? value.toString() : value);
+  const asText = (_key: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
   const sink = await startOtlpSink({
     ...(grpc === undefined ? {} : { grpc }),
     ...(http === undefined ? {} : { http }),
@@ -232,10 +234,10 @@ async function main(): Promise<void> {
     ...(key === undefined || cert === undefined
       ? {}
       : { tls: { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') } }),
-    onPoints: (points) => {
+    onPoints: (points, body) => {
+      if (bodies !== undefined) appendFileSync(bodies, body.toString('base64').concat('\n'));
       appendFileSync(out, points.map((point) => `${JSON.stringify(point, asText)}\n`).join(''));
-      sink.points.length = 0;
-      sink.requests.length = 0;
+      for (const list of [sink.points, sink.requests]) list.length = 0;
     },
   });
   if (refuseWhile !== undefined) {

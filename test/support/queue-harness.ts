@@ -4,6 +4,7 @@ import type { SendingConfig } from '../../core/queue/schema.ts';
 import { createSendingExporter } from '../../core/queue/sending-queue.ts';
 import type { Delivery, Payload } from '../../core/queue/transport.ts';
 import type { MetricTable } from '../../core/table/metric-table.ts';
+import { isMetricTable } from '../../core/table/resource-metrics.ts';
 import { createManualClock } from './manual-clock.ts';
 import { tableOf } from './metric-tables.ts';
 import { createRecordingHost } from './recording-host.ts';
@@ -57,7 +58,7 @@ export function createQueueHarness(overrides?: Overrides) {
     },
     openEncoder: () =>
       async function* (tables) {
-        for (const table of tables) {
+        for (const table of tables.filter(isMetricTable)) {
           for (const value of table.values) yield { body: Uint8Array.of(value), points: 1 };
         }
       },

@@ -1,4 +1,4 @@
-/** The points of a decoded request as plain values. */
+/** The points of the sums in a decoded request, as plain values. */
 
 import type { DecodedRequest } from './otlp-protos.ts';
 
@@ -30,7 +30,7 @@ export function pointsOf(request: DecodedRequest): readonly ReceivedPoint[] {
     const resourceAttributes = attributesOf(resource.attributes);
     return scopeMetrics.flatMap(({ scope, metrics }) =>
       metrics.flatMap(({ name, unit, sum }) =>
-        sum.dataPoints.map((point) => ({
+        ((sum as typeof sum | undefined)?.dataPoints ?? []).map((point) => ({
           metric: name,
           unit,
           attributes: attributesOf(point.attributes),

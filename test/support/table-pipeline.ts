@@ -7,6 +7,7 @@ import { loadConfig } from '../../core/config/load.ts';
 import { startService } from '../../core/pipeline/service.ts';
 import { flowAttributes } from '../../core/table/flow-columns.ts';
 import type { MetricTable } from '../../core/table/metric-table.ts';
+import { isMetricTable } from '../../core/table/resource-metrics.ts';
 import { createTestFlows, pointsOf, type TestFlow } from '../../core/table/testing.ts';
 
 const FIVE_SECONDS_NS = 5_000_000_000n;
@@ -52,7 +53,7 @@ export async function startTablePipeline(
       hasRoom: () => true,
       onRoom: () => undefined,
       export(tables, onSettled) {
-        exported.push(...tables);
+        exported.push(...tables.filter(isMetricTable));
         onSettled?.('delivered');
       },
     }),

@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { BUNDLES, bundleForEmulation, bundleOf } from './bundle-emulated.ts';
+import { bundleOf } from '../test/support/programs.ts';
+import { bundleForEmulation, EMULATED_BUNDLES } from './bundle.ts';
 import { withBlock } from './document-block.ts';
 import { type Findings, kernelTable } from './kernel-table.ts';
 
@@ -83,10 +84,10 @@ const script = (name: string) => join(root, 'scripts', name);
 function commandOf({ tests }: Boot): string {
   const options = `--tap --concurrency=${CPUS} --timeout=${TEST_TIMEOUT}`;
   return [
-    `export CI=true WEIR_TEST_EMULATED=1 NODE_COMPILE_CACHE=/kept`,
+    `export CI=true WEIR_TEST_EMULATED=1 NODE_COMPILE_CACHE=/kept WEIR_TEST_PROGRAMS=${quoted(EMULATED_BUNDLES)}`,
     // The first namespace makes /run/netns a mount, and two that are first at once hide each other.
     'ip netns add first && ip netns delete first',
-    `cd ${quoted(BUNDLES)}`,
+    `cd ${quoted(EMULATED_BUNDLES)}`,
     `${quoted(process.execPath)} ${quoted(AVA)} ${options} ${tests.map(bundleOf).map(quoted).join(' ')}`,
   ].join('\n');
 }

@@ -8,20 +8,20 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { decodeBlock } from '../../core/config/block.ts';
 import { createLogger } from '../../core/telemetry/log.ts';
 import { schema } from '../../receiver/ebpf_network/config.ts';
 import { agentResource, resourceSources } from '../../receiver/ebpf_network/resource.ts';
 import type { Certificate } from '../support/certificate.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
+import { programOf } from '../support/programs.ts';
 import type { ReceivedPoint } from '../support/received-points.ts';
 import { until } from '../support/until.ts';
 
 export { until };
 
-const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
-const SINK = fileURLToPath(new URL('../support/otlp-sink.ts', import.meta.url));
+const MAIN = programOf('cli/main.ts');
+const SINK = programOf('test/support/otlp-sink.ts');
 const READY = 'Everything is ready. Begin running and processing data.';
 
 /** A process in a namespace has mounts of its own, so this /run, where a pod has its service account, is the agent's. */

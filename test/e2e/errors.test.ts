@@ -10,14 +10,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { attachedProgramCount } from '../support/native.ts';
 import { createNetworkNamespace, joinByVeth, removeNetworkNamespaces } from '../support/network-namespace.ts';
+import { programOf } from '../support/programs.ts';
 import { icmpEchoes } from '../support/traffic.ts';
 import { type Ended, startAgent, startSink, sumsBy, until } from './agent.ts';
 
-const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+const MAIN = programOf('cli/main.ts');
 const NOBODY = '65534';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-test-'));

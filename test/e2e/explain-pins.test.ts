@@ -5,14 +5,14 @@
 
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { unmountBpfFileSystems } from '../support/bpf-file-system.ts';
 import { removeNetworkNamespaces } from '../support/network-namespace.ts';
+import { programOf } from '../support/programs.ts';
 import { startAgent, until } from './agent.ts';
 import { configWith, hosts, leftBehind, send, total } from './pinned.ts';
 
-const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+const MAIN = programOf('cli/main.ts');
 
 test.after.always(() => {
   removeNetworkNamespaces();

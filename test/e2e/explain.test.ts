@@ -2,13 +2,13 @@
 
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { createNetworkNamespace, joinByVeth, removeNetworkNamespaces } from '../support/network-namespace.ts';
+import { programOf } from '../support/programs.ts';
 import { icmpEchoes, udpDatagrams } from '../support/traffic.ts';
 import { until } from './agent.ts';
 
-const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+const MAIN = programOf('cli/main.ts');
 
 const config = `yaml:
 receivers: {ebpf_network: {interfaces: [eth0], cache_active_timeout: 100ms}}

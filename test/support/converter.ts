@@ -4,14 +4,14 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { callCommand } from '../../cli/command-line.ts';
 import { components } from '../../components.ts';
+import { programOf } from './programs.ts';
 
 const run = promisify(execFile);
-const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+const MAIN = programOf('cli/main.ts');
 
 type Environment = Readonly<Record<string, string>>;
 /** Only what the test sets is in the environment. */

@@ -18,6 +18,7 @@ const FLOW_COUNT_MAP = '.data.generate';
 interface Addon {
   enterNetworkNamespace(name: string): void;
   enterNewNetworkNamespace(): void;
+  leaveNetworkNamespace(): void;
   sendFrame(order: object): void;
   openTun(networkNamespace: string, name: string): number;
   loadPrograms(objectPath: string): { name: string; id: number; descriptor: number }[];
@@ -33,8 +34,8 @@ interface Addon {
 const addon = createRequire(import.meta.url)('./native/build/Release/test_support.node') as Addon;
 
 /**
- * Moves the calling thread, with the sockets and processes it makes from now on, to the namespace of this name. There
- * is no way back: meant for worker threads. libuv's own threads (file system, getaddrinfo) stay where they are.
+ * Moves the calling thread, with the sockets and processes it makes from now on, to the namespace of this name: meant for
+ * worker threads. libuv's own threads (file system, getaddrinfo) stay where they are.
  */
 export function enterNetworkNamespace(name: string): void {
   addon.enterNetworkNamespace(name);
@@ -43,6 +44,11 @@ export function enterNetworkNamespace(name: string): void {
 /** The same with a fresh namespace without a name; its loopback is down. */
 export function enterNewNetworkNamespace(): void {
   addon.enterNewNetworkNamespace();
+}
+
+/** Moves the calling thread back to the namespace of the process's main thread. */
+export function leaveNetworkNamespace(): void {
+  addon.leaveNetworkNamespace();
 }
 
 /** What a driver would tell about a packet (struct virtio_net_hdr): an unfinished checksum, and segmentation. */

@@ -4,12 +4,8 @@
  * two namespaces during a transfer.
  */
 
-import { on } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
-import { longerWhenEmulated } from './emulated.ts';
 import type { NetworkNamespace, VethEnd } from './network-namespace.ts';
-import type { PeerCommand, PeerMessage, PeerOrder } from './traffic-peer.ts';
+import { startPeer } from './traffic-peers.ts';
 import { until } from './until.ts';
 
 export type Family = 'ipv4' | 'ipv6';
@@ -58,7 +54,6 @@ const ICMP_ECHO_HEADER_BYTES = 8;
 /** Datagrams on their way at a time: far below what a receive buffer or the kernel's backlog holds. */
 const UDP_BATCH = 64;
 const PING_INTERVAL_S = 0.002;
-const PATIENCE_MS = longerWhenEmulated(60_000);
 const NOTHING: WireAmount = { segments: 0, payloadBytes: 0, wireBytes: 0 };
 
 /** Sends bytes over one TCP connection, from its first to its last segment. */
@@ -122,6 +117,8 @@ export async function udpDatagrams(
         sender.tell(batch);
         await Promise.all([sender.expect('sent'), receiver.expect('received')]);
       }
+      for (const peer of [sender, receiver]) peer.tell({ kind: 'end' });
+      await Promise.all([sender.expect('closed'), receiver.expect('closed')]);
       const request = amount(family, datagrams, UDP_HEADER_BYTES, datagrams * payloadBytes);
       return { clientPort, serverPort, request, response: answered ? request : NOTHING };
     } finally {
@@ -205,44 +202,4 @@ function figure(said: string, name: string): number {
 
 function inside({ namespace }: VethEnd): { networkNamespace: string } {
   return { networkNamespace: namespace.name };
-}
-
-interface Peer {
-  /** Its port, when its socket stands. */
-  ready(): Promise<number>;
-  /** Resolves when the next message is of this kind; rejects when the peer failed or says nothing for long. */
-  expect(kind: PeerMessage['kind']): Promise<PeerMessage>;
-  tell(command: PeerCommand): void;
-  stop(): Promise<void>;
-}
-
-function startPeer(order: PeerOrder): Peer {
-  const worker = new Worker(new URL('traffic-peer.ts', import.meta.url), { workerData: order });
-  const messages = on(worker, 'message');
-  const peer: Peer = {
-    ready: async () => {
-      const message = await peer.expect('ready');
-      return message.kind === 'ready' ? message.port : 0;
-    },
-    expect: async (kind) => {
-      const patience = new AbortController();
-      const silence = delay(PATIENCE_MS, undefined, { signal: patience.signal }).then(() => {
-        throw new Error(`${order.role} did not say '${kind}' within ${PATIENCE_MS} ms`);
-      });
-      try {
-        const { value } = await Promise.race([messages.next(), silence]);
-        const message = (value as [PeerMessage])[0];
-        if (message.kind !== kind) throw new Error(`${order.role} said '${message.kind}' instead of '${kind}'`);
-        return message;
-      } finally {
-        patience.abort();
-        silence.catch(() => undefined);
-      }
-    },
-    tell: (command) => worker.postMessage(command),
-    stop: async () => {
-      await worker.terminate();
-    },
-  };
-  return peer;
 }

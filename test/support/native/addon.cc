@@ -47,6 +47,13 @@ Napi::Value enter_new(const Napi::CallbackInfo &info)
 	return info.Env().Undefined();
 }
 
+// leaveNetworkNamespace()
+Napi::Value leave(const Napi::CallbackInfo &info)
+{
+	leave_network_namespace();
+	return info.Env().Undefined();
+}
+
 // sendFrame({networkNamespace, interface, frame, count, header})
 Napi::Value send(const Napi::CallbackInfo &info)
 {
@@ -143,6 +150,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports)
 {
 	exports.Set("enterNetworkNamespace", Napi::Function::New(env, guarded<enter>));
 	exports.Set("enterNewNetworkNamespace", Napi::Function::New(env, guarded<enter_new>));
+	exports.Set("leaveNetworkNamespace", Napi::Function::New(env, guarded<leave>));
 	exports.Set("sendFrame", Napi::Function::New(env, guarded<send>));
 	exports.Set("openTun", Napi::Function::New(env, guarded<tun>));
 	exports.Set("loadPrograms", Napi::Function::New(env, guarded<load>));

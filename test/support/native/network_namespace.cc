@@ -14,11 +14,25 @@
 namespace test_support
 {
 
-void enter_network_namespace(const std::string &name)
+namespace
 {
-	const std::string path = "/run/netns/" + name;
+
+void enter(const std::string &path)
+{
 	const Descriptor space(checked(open(path.c_str(), O_RDONLY | O_CLOEXEC), "open " + path));
 	checked(setns(space.get(), CLONE_NEWNET), "setns " + path);
+}
+
+} // namespace
+
+void enter_network_namespace(const std::string &name)
+{
+	enter("/run/netns/" + name);
+}
+
+void leave_network_namespace()
+{
+	enter("/proc/self/ns/net");
 }
 
 void enter_new_network_namespace()

@@ -5,7 +5,7 @@ import type { DecodedAttributes, DecodedMetric, DecodedPoint } from './decoded.t
 import { type ProtoField, protoFields } from './proto-reader.ts';
 
 const none = new Uint8Array(0);
-const fieldsOf = (field: ProtoField) => protoFields(field.bytes ?? none);
+const fieldsOf = (field: ProtoField) => protoFields(field.bytes ?? none, 'otlp/malformed');
 const textOf = ({ bytes = none }: ProtoField) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
 const signed = ({ varint = 0n }: ProtoField) => Number(BigInt.asIntN(64, varint));
 
@@ -17,7 +17,7 @@ function wordOf({ bytes }: ProtoField): DataView | undefined {
 /** Throws a WeirError when the message is malformed. */
 export function decodeProto(request: Uint8Array): readonly DecodedMetric[] {
   const metrics: DecodedMetric[] = [];
-  for (const field of protoFields(request)) if (field.number === 1) readResource(field, metrics);
+  for (const field of protoFields(request, 'otlp/malformed')) if (field.number === 1) readResource(field, metrics);
   return metrics;
 }
 

@@ -63,14 +63,6 @@ test('a key that lives elsewhere is refused with the place where it lives', (t) 
   t.true(report.includes('it lives elsewhere: the `cidr` processor'), report);
 });
 
-test('beside a key that nobody knows, what else is wrong in the component is reported as well', (t) => {
-  const block = (keys: string) => ({ exporters: `exporters: {otlp_grpc: {${keys}}}\n` });
-  const both = reports(block('endpoint: "a:1", timeot: 5s, tls: {insecure: true, ca_file: x}')).join();
-  t.regex(both, /has invalid keys: timeot/);
-  t.regex(both, /has no use/);
-  t.notRegex(reports(block('endpint: "a:1"')).join(), /requires a non-empty/, 'the misspelt key is the reason');
-});
-
 test('wrong values are reported at their key or list item', (t) => {
   t.deepEqual(
     reports({

@@ -55,20 +55,12 @@ export function merge(
 export function nearestNode(root: ConfigNode, path: readonly string[]): ConfigNode {
   let node = root;
   for (const step of path) {
-    const next = childOf(node, step);
+    const next: ConfigNode | undefined =
+      node.kind === 'map' ? node.entries.get(step) : node.kind === 'list' ? node.items[Number(step)] : undefined;
     if (next === undefined) break;
     node = next;
   }
   return node;
-}
-
-/** The node at the path, if the tree has it. */
-export const nodeAt = (root: ConfigNode, path: readonly string[]): ConfigNode | undefined =>
-  path.reduce<ConfigNode | undefined>((node, step) => node && childOf(node, step), root);
-
-function childOf(node: ConfigNode, step: string): ConfigNode | undefined {
-  if (node.kind === 'map') return node.entries.get(step);
-  return node.kind === 'list' ? node.items[Number(step)] : undefined;
 }
 
 /** Plain values; with `asText`, scalars that came whole out of an expansion are given as their text. */

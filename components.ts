@@ -7,6 +7,7 @@ import otlpGrpc from './exporters/otlp_grpc/index.ts';
 import otlpHttp from './exporters/otlp_http/index.ts';
 import prometheus from './exporters/prometheus/index.ts';
 import healthCheck from './extensions/health_check/index.ts';
+import zpages from './extensions/zpages/index.ts';
 import attributeSelect from './processors/attribute_select/index.ts';
 import cidr from './processors/cidr/index.ts';
 import deltaToCumulative from './processors/delta_to_cumulative/index.ts';
@@ -37,4 +38,5 @@ export const components: readonly Component[] = [
   otlpHttp,
   prometheus,
   healthCheck,
+  zpages,
 ];

@@ -76,6 +76,8 @@ test('says when nothing matched, and how much there was', async (t) => {
 test('a wrong selector or time is a wrong command line, and --help says what there is', async (t) => {
   for (const [args, problem] of [
     [['scr=1'], /unknown attribute "scr"\n {2}did you mean 'src'\?/],
+    [['dport=99999'], /invalid selector "dport=99999": invalid port "99999"\n {2}write a number from 0 to 65535/],
+    [['src=10.0.0.256'], /invalid selector "src=10\.0\.0\.256": invalid address "10\.0\.0\.256"\n/],
     [['--for', '5'], /invalid argument "5" for "--for" flag/],
   ] as const) {
     const error = await t.throwsAsync<Error & { code: number; stderr: string }>(explain(...args));

@@ -3,6 +3,8 @@
  * long: most of it is the list of keys.
  */
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
 import { components } from '../components.ts';
@@ -51,6 +53,29 @@ const sending = {
   },
   sending_queue: { enabled: true, num_consumers: 1, queue_size: 1000 },
 };
+
+/** The example of the documented surface: every key of every component that it has, with its default or an example. */
+const everyComponent = join(import.meta.dirname, '..', 'test', 'support', 'every-component.yaml');
+
+test('one configuration with every component is valid as it stands', async (t) => {
+  t.deepEqual(await call('validate', '--config', everyComponent), { code: 0, output: '', problems: '' });
+});
+
+test('what that configuration shows as defaults are the defaults', async (t) => {
+  const shown = await call('print-config', '--config', everyComponent);
+  t.is(shown.code, 0);
+  // These blocks have no key that is there as an example.
+  const ofDefaults = {
+    receivers: ['ebpf_network'],
+    processors: ['k8s_attributes', 'cidr', 'zone', 'reverse_dns', 'delta_to_cumulative', 'interval'],
+    exporters: ['debug'],
+    extensions: ['health_check', 'zpages'],
+  };
+  const config = parse(readFileSync(everyComponent, 'utf8'));
+  for (const [section, ids] of Object.entries(ofDefaults)) for (const id of ids) config[section][id] = null;
+  const empty = await call('print-config', '--config', `yaml:${JSON.stringify(config)}`);
+  t.deepEqual(parse(shown.output), parse(empty.output));
+});
 
 test('a component with an empty block has every default', async (t) => {
   const { code, output } = await call(

@@ -28,6 +28,8 @@ export const errorCodes = {
   'pipeline/failed':
     'A processor failed on a table, which is lost in that pipeline: the log names both; please report it.',
   'export/failed': 'An exporter could not deliver and gave up.',
+  'otlp/response':
+    'The answer of a server to an exporter cannot be read: its status alone says what became of the points.',
   'otlp/malformed': 'A request, or a line of a recorded file, is not OTLP metrics; it is left out and counted.',
   'kubernetes/config':
     'How to reach the Kubernetes API is not configured, or wrong: a service account or a kubeconfig.',

@@ -10,8 +10,9 @@ import { parseYaml } from '../config/yaml.ts';
 import { reportOf } from '../errors.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { createLogger } from '../telemetry/log.ts';
+import { createOperations } from '../telemetry/operations.ts';
 import { createRegistry } from '../telemetry/registry.ts';
-import type { Component, Consumer, Exporter, Host, Settlement } from './define.ts';
+import type { Component, Consumer, Exporter, Host, ServiceView, Settlement } from './define.ts';
 
 const root = dirname(dirname(import.meta.dirname));
 const folderOfKind = {
@@ -129,5 +130,13 @@ function createInstance(component: Component, config: unknown) {
     passOn: () => undefined,
     release: () => undefined,
   };
-  return component.kind === 'receiver' ? component.create(config, host, consumer) : component.create(config, host);
+  const service: ServiceView = { pipelines: [], extensions: [], operations: createOperations(systemClock) };
+  switch (component.kind) {
+    case 'receiver':
+      return component.create(config, host, consumer);
+    case 'extension':
+      return component.create(config, host, service);
+    default:
+      return component.create(config, host);
+  }
 }

@@ -6,6 +6,7 @@
 // long: all that the author of a component meets is on one page
 
 import type { ConfigSchema } from '../config/schema.ts';
+import type { PipelineConfig } from '../config/types.ts';
 import type { Attribute } from '../table/attributes.ts';
 import type { FlowTable } from '../table/flow-table.ts';
 import type { MetricTable } from '../table/metric-table.ts';
@@ -13,6 +14,7 @@ import type { LeavingTable, ResourceMetricsTable } from '../table/resource-metri
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
+import type { OperationReports } from '../telemetry/operations.ts';
 
 export type ComponentKind = 'receiver' | 'processor' | 'exporter' | 'extension';
 export type Stability = 'development' | 'alpha' | 'beta' | 'stable';
@@ -27,7 +29,7 @@ export interface Host {
   readonly metrics: MetricRegistry;
   readonly clock: Clock;
   /** This build, for user agents, scopes and resources. */
-  readonly build: { readonly command: string; readonly version: string };
+  readonly build: { readonly command: string; readonly version: string; readonly description?: string };
 }
 
 /**
@@ -119,7 +121,7 @@ export interface HeldPoints {
   dueMs(): number | undefined;
   /**
    * Gives away what is due at this time and forgets it; with Infinity, when everything ends, all that it holds. After
-   * the call nothing is due at that time any more.
+   * the call nothing is due at that time any more. When it throws, it still holds all, and is asked again later.
    */
   release(nowMs: number): readonly MetricTable[];
 }
@@ -184,6 +186,15 @@ export interface Extension extends Lifecycle {
   notReady?(): void;
 }
 
+/** The whole that an extension stands beside, for those that show it. Settings of components are not in it. */
+export interface ServiceView {
+  readonly pipelines: readonly PipelineConfig[];
+  /** Ids of those that run, in the order in which they start. */
+  readonly extensions: readonly string[];
+  /** What receivers, processors and exporters do, and how long it takes. */
+  readonly operations: OperationReports;
+}
+
 interface Definition<Config> {
   /** Folder name and configuration key, lower_snake_case. */
   readonly type: string;
@@ -235,7 +246,7 @@ export interface ExporterDefinition<Config> extends Definition<Config> {
 }
 
 export interface ExtensionDefinition<Config> extends Definition<Config> {
-  create(config: Config, host: Host): Extension;
+  create(config: Config, host: Host, service: ServiceView): Extension;
 }
 
 export interface ReceiverComponent<Config = unknown> extends ReceiverDefinition<Config> {

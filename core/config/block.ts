@@ -18,9 +18,16 @@ import { suggestionFor } from './suggest.ts';
 import { type ConfigNode, isNull, plainValue, treeOf } from './tree.ts';
 
 export interface DecodedBlock<Config> {
-  /** Not to be used when there are problems. */
+  /** Not to be run when there are problems: where a value is refused its default stands, for checks of what else there is. */
   readonly config: Config;
-  readonly problems: readonly FormatProblem[];
+  /** Every key has a value; false when the default of a refused one is none either. */
+  readonly isComplete: boolean;
+  readonly problems: readonly BlockProblem[];
+}
+
+export interface BlockProblem extends FormatProblem {
+  /** The key of the schema whose value is refused, or that it does not have; `path` may lead further in. */
+  readonly key: string;
 }
 
 /**
@@ -32,32 +39,40 @@ type BoxedBlock = { [key: string]: Boxed | BoxedBlock };
 
 /** Reads a block; undefined and null take every default. Every problem is reported, with its path below the block. */
 export function decodeBlock<Config>(schema: ConfigSchema<Config>, node: ConfigNode | undefined): DecodedBlock<Config> {
-  const problems: FormatProblem[] = [];
+  const problems: BlockProblem[] = [];
   const delivered: Record<string, unknown> = {};
+  const without: BlockProblem[] = [];
   const boxed = box(schema as AnySchema, node, [], problems);
-  convict(convictSchema(schema as AnySchema, [], delivered, problems), { env: {}, args: [] })
+  convict(convictSchema(schema as AnySchema, [], delivered, { problems, without }), { env: {}, args: [] })
     .load(boxed)
     .validate({ allowed: 'strict' });
-  return { config: delivered as Config, problems };
+  return { config: delivered as Config, isComplete: without.length === 0, problems };
 }
 
 function box(
   schema: AnySchema,
   node: ConfigNode | undefined,
   path: readonly string[],
-  problems: FormatProblem[],
+  problems: BlockProblem[],
 ): BoxedBlock {
   const boxed: BoxedBlock = {};
   if (node === undefined || isNull(node)) return boxed;
   if (node.kind !== 'map') {
-    problems.push(wrongType('map', plainValue(node, false), `known keys: ${Object.keys(schema).join(', ')}`, path));
+    const fix = `known keys: ${Object.keys(schema).join(', ')}`;
+    problems.push({ ...wrongType('map', plainValue(node, false), fix, path), key: path.at(-1) ?? '' });
     return boxed;
   }
   for (const [key, child] of node.entries) {
     const known = Object.hasOwn(schema, key) ? schema[key] : undefined;
     if (known === undefined) {
       const fix = suggestionFor(key, Object.keys(schema), 'keys');
-      problems.push({ message: `has invalid keys: ${key}`, path: [...path, key], code: 'config/unknown-key', fix });
+      problems.push({
+        message: `has invalid keys: ${key}`,
+        path: [...path, key],
+        key,
+        code: 'config/unknown-key',
+        fix,
+      });
     } else if (!isProperty(known)) {
       boxed[key] = box(known, child, [...path, key], problems);
     } else if (!isNull(child) || known.format.takesNull === true) {
@@ -67,27 +82,38 @@ function box(
   return boxed;
 }
 
+interface Refused {
+  readonly problems: BlockProblem[];
+  /** Of defaults that could not stand in the place of a refused value. */
+  readonly without: BlockProblem[];
+}
+
 /** The schema for convict: boxed defaults, and formats that put what they deliver in place and keep what they refuse. */
 function convictSchema(
   schema: AnySchema,
   path: readonly string[],
   target: Record<string, unknown>,
-  problems: FormatProblem[],
+  refused: Refused,
 ): convict.Schema<object> {
   const entries = Object.entries(schema).map(([key, known]) => {
     if (!isProperty(known)) {
       const section: Record<string, unknown> = {};
       target[key] = section;
-      return [key, convictSchema(known, [...path, key], section, problems)];
+      return [key, convictSchema(known, [...path, key], section, refused)];
     }
-    const format = ([{ value, node }]: Boxed) => {
+    const put = (value: unknown, node: ConfigNode | undefined, problems: BlockProblem[]): boolean => {
       try {
         target[key] = deliver(key, known, value, node);
+        return true;
       } catch (error) {
         if (!(error instanceof FormatError)) throw error;
         for (const problem of error.problems)
-          problems.push({ ...problem, path: [...path, key, ...(problem.path ?? [])] });
+          problems.push({ ...problem, path: [...path, key, ...(problem.path ?? [])], key });
+        return false;
       }
+    };
+    const format = ([{ value, node }]: Boxed) => {
+      if (!put(value, node, refused.problems)) put(known.default, undefined, refused.without);
     };
     return [key, { doc: known.doc, format, default: [{ value: known.default }] satisfies Boxed }];
   });

@@ -12,7 +12,9 @@ import {
   stringList,
   text,
 } from './formats.ts';
+import { presetList } from './lists.ts';
 import type { Format, FormatProblem } from './schema.ts';
+import { choiceOf } from './suggest.ts';
 import type { ConfigNode } from './tree.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -68,6 +70,21 @@ test('booleans are true and false, nothing else', (t) => {
   t.is(complaint(boolean, 'yes'), "key: expected type 'bool', got unconvertible type 'string'");
   t.is(complaint(boolean, '"true"'), "key: expected type 'bool', got unconvertible type 'string'");
   t.is(complaint(boolean, '1'), "key: expected type 'bool', got unconvertible type 'int'");
+});
+
+test('a word that is none of a few is refused with all of them, and the one that was meant', (t) => {
+  const words = oneOf('none', 'beyla', 'obi');
+  const fixes = (yaml: string) => (read(words, yaml) as readonly FormatProblem[]).map(({ fix }) => fix);
+  t.deepEqual(fixes('byla'), ["one of none, beyla, obi; did you mean 'beyla'?"]);
+  t.deepEqual(fixes('x'), ['one of none, beyla, obi']);
+  t.is(choiceOf(['', 'on'], 'x'), 'one of "", on');
+});
+
+test('what is wrong in a list of words has its position, and in one text the place of the text', (t) => {
+  const refused = 'unsupported value "byla"';
+  t.is(complaint(presetList, '[otel, byla]'), `key.1: ${refused}`);
+  t.is(complaint(presetList, 'byla'), `key: ${refused}`);
+  t.is(complaint(presetList, 'otel, byla'), `key: ${refused}`);
 });
 
 test('a list of texts may be one text with commas', (t) => {
@@ -129,14 +146,38 @@ test('defaults are read by the format, and null takes the default', (t) => {
     wait: { format: duration, default: '5s', doc: 'A wait.' },
     tls: { insecure: { format: boolean, default: false, doc: 'No TLS.' } },
   };
-  const defaults = { wait: 5000, tls: { insecure: false } };
-  t.deepEqual(decodeBlock(schema, undefined), { config: defaults, problems: [] });
-  t.deepEqual(decodeBlock(schema, tree('')), { config: defaults, problems: [] });
-  t.deepEqual(decodeBlock(schema, tree('{wait: , tls: }')), { config: defaults, problems: [] });
+  const whole = { isComplete: true, problems: [] };
+  const defaults = { config: { wait: 5000, tls: { insecure: false } }, ...whole };
+  t.deepEqual(decodeBlock(schema, undefined), defaults);
+  t.deepEqual(decodeBlock(schema, tree('')), defaults);
+  t.deepEqual(decodeBlock(schema, tree('{wait: , tls: }')), defaults);
   t.deepEqual(decodeBlock(schema, tree('{wait: 1s, tls: {insecure: true}}')), {
     config: { wait: 1000, tls: { insecure: true } },
-    problems: [],
+    ...whole,
   });
+});
+
+test('the default stands where a value is refused, unless it is none', (t) => {
+  const schema = {
+    wait: { format: duration, default: '5s', doc: 'A wait.' },
+    tls: { insecure: { format: boolean, default: false, doc: 'No TLS.' } },
+    size: { format: positiveInteger, default: null, doc: 'A size.' },
+  };
+  const { config, isComplete, problems } = decodeBlock<object>(
+    schema,
+    tree('{wait: 5, tls: {insecure: 1, x: 1}, size: 3}'),
+  );
+  t.deepEqual(config, { wait: 5000, tls: { insecure: false }, size: 3 });
+  t.true(isComplete);
+  t.deepEqual(
+    problems.map(({ key, path }) => [key, path]),
+    [
+      ['x', ['tls', 'x']],
+      ['wait', ['wait']],
+      ['insecure', ['tls', 'insecure']],
+    ],
+  );
+  t.false(decodeBlock(schema, tree('{size: 0}')).isComplete);
 });
 
 test('a block prints as a user would write it, without secrets', (t) => {

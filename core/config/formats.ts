@@ -4,6 +4,7 @@
  */
 
 import { type Format, FormatError, type FormatProblem } from './schema.ts';
+import { choiceOf } from './suggest.ts';
 import type { ConfigNode } from './tree.ts';
 
 const goTypeName = (value: unknown): string => {
@@ -133,7 +134,7 @@ export function oneOf<const Word extends string>(...words: readonly Word[]): For
     const found = words.find((word) => word === value);
     if (found !== undefined) return found;
     if (typeof value !== 'string') throw new FormatError(wrongType('string', value, `one of ${words.join(', ')}`));
-    throw new FormatError({ message: `unsupported value "${value}"`, fix: `one of ${words.join(', ')}` });
+    throw new FormatError({ message: `unsupported value "${value}"`, fix: choiceOf(words, value) });
   };
   return Object.assign(check, { text: true as const });
 }

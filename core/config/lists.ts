@@ -13,7 +13,9 @@ export function textListOf<Item>(parse: (text: string) => Item, show: (item: Ite
         return parse(text);
       } catch (error) {
         if (!(error instanceof FormatError)) throw error;
-        const problems = error.problems.map((problem) => ({ ...problem, path: [String(position)] }));
+        // A text with commas has no positions in the file.
+        const path = Array.isArray(value) ? [String(position)] : [];
+        const problems = error.problems.map((problem) => ({ ...problem, path }));
         throw new FormatError(...problems);
       }
     });

@@ -148,8 +148,32 @@ test('problems of all sections come at once, as WeirErrors', (t) => {
   t.true(errors.every((one) => one instanceof WeirError));
   t.deepEqual(
     errors.map(({ code }) => code),
-    ['config/unknown-key', 'config/component', 'config/value', 'config/reference'],
+    ['config/unknown-key', 'config/component', 'config/value', 'config/value', 'config/reference'],
   );
+});
+
+test('what keys say together is told beside what one key says alone, unless it may follow from that', (t) => {
+  const firstLines = (block: string) =>
+    reports({ exporters: `exporters: {otlp_grpc: ${block}}\n` }).map((report) => report.split('\n')[0]);
+  const decoding = "error decoding 'exporters': error decoding 'otlp_grpc': ";
+  const unused = 'exporters::otlp_grpc::tls::ca_file: has no use';
+  const required = 'exporters::otlp_grpc::endpoint: requires a non-empty "endpoint"';
+  t.deepEqual(firstLines('{timeout: 5, tls: {insecure: true, ca_file: a}}'), [
+    `${decoding}'timeout' time: missing unit in duration "5"`,
+    required,
+    unused,
+  ]);
+  t.deepEqual(firstLines('{endpont: a, tls: {insecure: true, ca_file: a}}'), [
+    `${decoding}has invalid keys: endpont`,
+    unused,
+  ]);
+  t.deepEqual(firstLines('{endpoint: [a], tls: {insecure: true, ca_file: a}}'), [
+    `${decoding}'endpoint' expected type 'string', got unconvertible type 'slice'`,
+    unused,
+  ]);
+  t.deepEqual(firstLines('{endpoint: a, tls: 1}'), [
+    `${decoding}'tls' expected type 'map', got unconvertible type 'int'`,
+  ]);
 });
 
 test('text fields get the text of a variable, numbers its value', (t) => {

@@ -3,7 +3,7 @@
 import type { Component, ComponentKind, ConfigProblem } from '../component/define.ts';
 import { WeirError } from '../errors.ts';
 import { addAttributes } from '../table/attributes.ts';
-import { decodeBlock } from './block.ts';
+import { type BlockProblem, type DecodedBlock, decodeBlock } from './block.ts';
 import type { Findings } from './findings.ts';
 import { formatId, parseId } from './ids.ts';
 import type { FormatProblem } from './schema.ts';
@@ -91,13 +91,14 @@ export function decodeSection(
     }
     ids.add(id);
     warnOfAlias(key, definition, block.place, findings);
-    const config = decodeComponent({ section, id, key, definition, node: block, findings });
+    const { config, isComplete, problems } = decodeComponent({ section, id, key, definition, node: block, findings });
     const placeOf = (path: readonly string[]) => nearestNode(block, path).place;
-    if (config === undefined) continue;
+    if (!isComplete) continue;
     decoded.push({
       instance: { id, type: parsed.type, definition, config, placeOf },
       path: [section, key],
       node: block,
+      refused: problems,
     });
   }
   // Before the checks: one component may name what another one brings.
@@ -131,19 +132,33 @@ interface DecodedComponent {
   readonly instance: ComponentInstance;
   readonly path: readonly string[];
   readonly node: ConfigNode;
+  /** Values and keys in whose place the defaults stand. */
+  readonly refused: readonly BlockProblem[];
 }
 
 const attributesOf = ({ definition, config }: ComponentInstance) =>
   definition.kind === 'processor' ? (definition.attributes?.(config) ?? []) : [];
 
-function isValid({ instance: { definition, config }, path, node }: DecodedComponent, { problems }: Findings): boolean {
-  const conflicts = definition.validate?.(config) ?? [];
+/** The checks across keys; of a block with mistakes those that have nothing to do with them. */
+function isValid({ instance, path, node, refused }: DecodedComponent, { problems }: Findings): boolean {
+  const { definition, config } = instance;
+  const conflicts = (definition.validate?.(config) ?? []).filter((conflict) => !followsFrom(refused, conflict));
   for (const conflict of conflicts) problems.push(validationError(path, conflict, node));
-  return conflicts.length === 0;
+  return conflicts.length === 0 && refused.length === 0;
 }
 
-/** Each key checked alone; undefined when something is wrong. */
-function decodeComponent({ section, id, key, definition, node, findings }: Block): unknown {
+/** Whether a complaint may be about a default that stands for a refused value: it names that key, or the one that was meant. */
+function followsFrom(refused: readonly BlockProblem[], { path, message, fix = '' }: ConfigProblem): boolean {
+  const words = new Set([...path, message, fix].join(' ').match(/[\w.]+/g));
+  return refused.some((problem) => {
+    const meant = /^did you mean '(.+)'\?$/.exec(problem.fix ?? '')?.[1];
+    const isAbove = path.every((key, at) => problem.path?.[at] === key);
+    return isAbove || words.has(problem.key) || (meant !== undefined && words.has(meant));
+  });
+}
+
+/** Each key checked alone. */
+function decodeComponent({ section, id, key, definition, node, findings }: Block): DecodedBlock<unknown> {
   const decoded = decodeBlock<unknown>(definition.config, node);
   const path = [section, key];
   for (const problem of decoded.problems) {
@@ -151,7 +166,7 @@ function decodeComponent({ section, id, key, definition, node, findings }: Block
     const fixed = moved === undefined ? problem : { ...problem, fix: `it lives elsewhere: ${moved}` };
     findings.problems.push(decodeError(`error decoding '${section}': error decoding '${id}': `, path, fixed, node));
   }
-  return decoded.problems.length > 0 ? undefined : decoded.config;
+  return decoded;
 }
 
 /** A problem of one block as an error: upstream's words, then the place of the very key. */

@@ -12,10 +12,10 @@ test('unknown keys of a pipeline are reported', (t) => {
 
 test('connectors and extensions may be empty', (t) => {
   t.is(reports({ more: 'connectors: {}\nextensions:\n' }).length, 0);
-  const [connector = '', extension = ''] = reports({ more: 'extensions: {zpages: }\nconnectors: {forward: }\n' });
+  const [connector = '', extension = ''] = reports({ more: 'extensions: {pprof: }\nconnectors: {forward: }\n' });
   t.regex(
     extension,
-    /^error decoding 'extensions': unknown type: "zpages" for id: "zpages" \(valid values: \[health_check\]\)/,
+    /^error decoding 'extensions': unknown type: "pprof" for id: "pprof" \(valid values: \[health_check\]\)/,
   );
   t.regex(connector, /^error decoding 'connectors': unknown type: "forward"/);
 });
@@ -40,18 +40,18 @@ test('extensions are used in the order of the service, by old spellings too, eac
 
 test('a reference to a component of an unknown type is no second mistake', (t) => {
   const service =
-    'service: {extensions: [zpages], pipelines: {metrics: {receivers: [ebpf_network], exporters: [otlp_grpc]}}}\n';
-  t.is(reports({ service, more: 'extensions: {zpages: }\n' }).length, 1);
+    'service: {extensions: [pprof], pipelines: {metrics: {receivers: [ebpf_network], exporters: [otlp_grpc]}}}\n';
+  t.is(reports({ service, more: 'extensions: {pprof: }\n' }).length, 1);
 });
 
 test('pipelines name configured components, each once', (t) => {
   const service =
-    'service: {extensions: [zpages], pipelines: {metrics/x: {receivers: [ebpf_netwrk], processors: [cidr, cidr], exporters: [otlp/b]}}}\n';
+    'service: {extensions: [absent], pipelines: {metrics/x: {receivers: [ebpf_netwrk], processors: [cidr, cidr], exporters: [otlp/b]}}}\n';
   t.deepEqual(reports({ service }), [
     `service::pipelines::metrics/x: references receiver "ebpf_netwrk" which is not configured\n  yaml:4:69  service::pipelines::metrics/x   did you mean 'ebpf_network'?   [config/reference]`,
     'service::pipelines::metrics/x: references processor "cidr" multiple times\n  yaml:4:102  service::pipelines::metrics/x   name it once   [config/reference]',
     `service::pipelines::metrics/x: references exporter "otlp/b" which is not configured\n  yaml:4:121  service::pipelines::metrics/x   did you mean 'otlp_grpc'?   [config/reference]`,
-    'service::extensions: references extension "zpages" which is not configured\n  yaml:4:24  service::extensions   there are no extensions here   [config/reference]',
+    'service::extensions: references extension "absent" which is not configured\n  yaml:4:24  service::extensions   there are no extensions here   [config/reference]',
   ]);
 });
 

@@ -19,12 +19,12 @@ function editDistance(a: string, b: string): number {
   return last[b.length]!;
 }
 
-/** Longer words may hold more slips: one in three characters. */
+/** Longer words may hold more slips: one in three characters. A word that shares none with another is no slip of it. */
 function nearest(word: string, known: readonly string[]): string | undefined {
   const limit = Math.max(1, Math.floor(word.length / 3));
   const ranked = known
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ distance }) => distance <= limit)
+    .filter(({ candidate, distance }) => distance <= limit && distance < candidate.length)
     .sort((a, b) => a.distance - b.distance);
   return ranked[0]?.candidate;
 }
@@ -34,4 +34,11 @@ export function suggestionFor(word: string, known: readonly string[], noun: stri
   const candidate = nearest(word, known);
   if (candidate !== undefined) return `did you mean '${candidate}'?`;
   return known.length === 0 ? `there are no ${noun} here` : `known ${noun}: ${known.join(', ')}`;
+}
+
+/** The fix for a value that is none of a few words, which are all named. */
+export function choiceOf(words: readonly string[], value: string): string {
+  const candidate = nearest(value, words);
+  const all = words.map((word) => word || '""').join(', ');
+  return `one of ${all}${candidate === undefined ? '' : `; did you mean '${candidate}'?`}`;
 }

@@ -2,6 +2,7 @@
 
 import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
+import type { ConfigProblem } from '../component/define.ts';
 import { WeirError } from '../errors.ts';
 
 export interface ListenAddress {
@@ -25,6 +26,13 @@ export function parseListenAddress(endpoint: string): ListenAddress | string {
   }
   if (Number(port) > 65535) return `invalid port "${port}"`;
   return { host: bracketed ?? plain, port: Number(port) };
+}
+
+/** What is wrong with the key `endpoint` of a server. */
+export function endpointProblems(endpoint: string, example: string): readonly ConfigProblem[] {
+  const address = parseListenAddress(endpoint);
+  if (typeof address !== 'string') return [];
+  return [{ path: ['endpoint'], message: address, fix: `write address and port, such as ${example}` }];
 }
 
 export interface ListenPlace extends ListenAddress {

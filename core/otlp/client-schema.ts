@@ -95,7 +95,7 @@ function versionProblems(config: TlsConfig): readonly ConfigProblem[] {
   return [{ path: ['tls', 'max_version'], message, fix: `write ${config.min_version} or newer` }];
 }
 
-export function headerProblems(headers: Readonly<Record<string, string>>): readonly ConfigProblem[] {
+export function headerProblems(headers: Readonly<Record<string, string>>, key = 'headers'): readonly ConfigProblem[] {
   return Object.entries(headers).flatMap(([name, value]) => {
     try {
       validateHeaderName(name);
@@ -104,7 +104,7 @@ export function headerProblems(headers: Readonly<Record<string, string>>): reado
     } catch {
       // The thrown text may hold the value, which is secret.
       const message = `header "${name}" cannot be sent`;
-      return [{ path: ['headers', name], message, fix: 'names are letters, digits and -, values one line of text' }];
+      return [{ path: [key, name], message, fix: 'names are letters, digits and -, values one line of text' }];
     }
   });
 }

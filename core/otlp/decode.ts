@@ -5,7 +5,7 @@ import type { DecodedAttributes, DecodedMetric, DecodedPoint, ReadMetric } from 
 import { type ProtoField, protoFields } from './proto-reader.ts';
 
 const none = new Uint8Array(0);
-const fieldsOf = (field: ProtoField) => protoFields(field.bytes ?? none);
+const fieldsOf = (field: ProtoField) => protoFields(field.bytes ?? none, 'otlp/malformed');
 const textOf = ({ bytes = none }: ProtoField) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
 const signed = ({ varint = 0n }: ProtoField) => Number(BigInt.asIntN(64, varint));
 
@@ -17,7 +17,7 @@ function wordOf({ bytes }: ProtoField): DataView | undefined {
 /** Throws a WeirError when the message is malformed. */
 export function decodeProto(request: Uint8Array): readonly DecodedMetric[] {
   const metrics: DecodedMetric[] = [];
-  for (const field of protoFields(request)) if (field.number === 1) readResource(field, metrics);
+  for (const field of protoFields(request, 'otlp/malformed')) if (field.number === 1) readResource(field, metrics);
   return metrics;
 }
 
@@ -30,7 +30,7 @@ function readResource(ofResource: ProtoField, metrics: DecodedMetric[]): void {
 
 function readScope({ bytes = none }: ProtoField, resource: DecodedAttributes, metrics: DecodedMetric[]): void {
   const scope = scopeOf(bytes);
-  for (const field of protoFields(bytes)) {
+  for (const field of protoFields(bytes, 'otlp/malformed')) {
     if (field.number === 2) metrics.push({ resource, scope, ...metricOf(field.bytes ?? none) });
   }
 }
@@ -38,7 +38,7 @@ function readScope({ bytes = none }: ProtoField, resource: DecodedAttributes, me
 /** Of a message ScopeMetrics. */
 export function scopeOf(ofScope: Uint8Array): DecodedMetric['scope'] {
   const scope = { name: '', version: '' };
-  for (const field of protoFields(ofScope)) {
+  for (const field of protoFields(ofScope, 'otlp/malformed')) {
     if (field.number !== 1) continue;
     for (const part of fieldsOf(field)) {
       if (part.number === 1) scope.name = textOf(part);
@@ -59,7 +59,7 @@ export function metricOf(metric: Uint8Array): ReadMetric {
   let temporality: DecodedMetric['temporality'] = 'other';
   let unread = 0;
   const points: DecodedPoint[] = [];
-  for (const field of protoFields(metric)) {
+  for (const field of protoFields(metric, 'otlp/malformed')) {
     if (field.number === 1) name = textOf(field);
     if (field.number !== GAUGE && field.number !== SUM && !OTHERS.has(field.number)) continue;
     for (const part of fieldsOf(field)) {
@@ -94,7 +94,8 @@ function pointOf(point: ProtoField): DecodedPoint | undefined {
 /** Those in the fields of this number. */
 export function attributesOf(message: Uint8Array, number: number): DecodedAttributes {
   const attributes: (readonly [string, AttributeValue])[] = [];
-  for (const field of protoFields(message)) if (field.number === number) readAttribute(field, attributes);
+  for (const field of protoFields(message, 'otlp/malformed'))
+    if (field.number === number) readAttribute(field, attributes);
   return attributes;
 }
 
@@ -102,7 +103,7 @@ export function attributesOf(message: Uint8Array, number: number): DecodedAttrib
 export function attributeMap(resource: Uint8Array = none): ReadonlyMap<string, AttributeValue | undefined> {
   const map = new Map<string, AttributeValue | undefined>();
   const read: (readonly [string, AttributeValue])[] = [];
-  for (const field of protoFields(resource)) {
+  for (const field of protoFields(resource, 'otlp/malformed')) {
     if (field.number !== 1) continue;
     readAttribute(field, read);
     const [key, value] = read.pop() ?? unreadAttribute(field);

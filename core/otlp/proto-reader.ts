@@ -10,12 +10,15 @@ export interface ProtoField {
   readonly bytes?: Uint8Array;
 }
 
-/** As readers of messages say it, too. */
-export const malformed = (what: string) => new WeirError('export/failed', `malformed protobuf message: ${what}`);
+/** Whose message it is: one that was sent to this agent or recorded, or a server's answer. */
+export type ProtoOrigin = 'otlp/malformed' | 'otlp/response';
 
-/** The fields in the order of the wire; groups, which proto3 does not have, are malformed. */
-export function* protoFields(message: Uint8Array): Generator<ProtoField> {
-  const cursor = new ProtoCursor(message);
+export const malformed = (origin: ProtoOrigin, what: string) =>
+  new WeirError(origin, `malformed protobuf message: ${what}`);
+
+/** The fields in the order of the wire; groups, which proto3 does not have, are malformed. Throws a WeirError of that code. */
+export function* protoFields(message: Uint8Array, origin: ProtoOrigin): Generator<ProtoField> {
+  const cursor = new ProtoCursor(message, 0, message.length, origin);
   while (cursor.next()) {
     const { number } = cursor;
     if (cursor.wireType === 0) yield { number, varint: cursor.varint() };
@@ -30,6 +33,7 @@ export function* protoFields(message: Uint8Array): Generator<ProtoField> {
 export class ProtoCursor {
   readonly message: Uint8Array;
   readonly #end: number;
+  readonly #origin: ProtoOrigin;
   #at: number;
   number = 0;
   wireType = 0;
@@ -39,8 +43,9 @@ export class ProtoCursor {
   to = 0;
 
   /** Over `message`, or the part of it that a field of another cursor is. */
-  constructor(message: Uint8Array, from = 0, to = message.length) {
+  constructor(message: Uint8Array, from = 0, to = message.length, origin: ProtoOrigin = 'otlp/malformed') {
     this.message = message;
+    this.#origin = origin;
     this.#at = from;
     this.#end = to;
   }
@@ -57,8 +62,8 @@ export class ProtoCursor {
     else if (this.wireType === 5) length = 4;
     else if (this.wireType === 2) length = this.#small();
     else if (this.wireType === 0) length = this.#varintLength();
-    else throw malformed(`wire type ${this.wireType}`);
-    if (length > this.#end - this.#at) throw malformed('it ends within a field');
+    else throw malformed(this.#origin, `wire type ${this.wireType}`);
+    if (length > this.#end - this.#at) throw malformed(this.#origin, 'it ends within a field');
     this.from = this.#at;
     this.#at += length;
     this.to = this.#at;
@@ -88,7 +93,7 @@ export class ProtoCursor {
 
   /** A cursor over the content of the field. */
   inside(): ProtoCursor {
-    return new ProtoCursor(this.message, this.from, this.to);
+    return new ProtoCursor(this.message, this.from, this.to, this.#origin);
   }
 
   /** Tags and lengths, which are far below 2^53: without a BigInt. */
@@ -99,16 +104,16 @@ export class ProtoCursor {
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) return value;
     }
-    throw malformed('a number is longer than ten bytes');
+    throw malformed(this.#origin, 'a number is longer than ten bytes');
   }
 
   #varintLength(): number {
     for (let length = 1; length <= 10; length++) if (this.#byteAt(this.#at + length - 1) < 0x80) return length;
-    throw malformed('a number is longer than ten bytes');
+    throw malformed(this.#origin, 'a number is longer than ten bytes');
   }
 
   #byteAt(at: number): number {
-    if (at >= this.#end) throw malformed('it ends within a number');
+    if (at >= this.#end) throw malformed(this.#origin, 'it ends within a number');
     return this.message[at]!;
   }
 }

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { encodeResponse, encodeStatus } from '../../test/support/otlp-protos.ts';
 import { WeirError } from '../errors.ts';
+import { decodeProto } from './decode.ts';
 import { decodeExportResponse, decodeStatus } from './response.ts';
 
 test('an empty response is full success', (t) => {
@@ -24,7 +25,11 @@ test('a status without RetryInfo asks for no retry', (t) => {
 test('a response that ends too early is malformed', (t) => {
   const whole = encodeResponse({ rejectedDataPoints: 1, errorMessage: 'message' });
   for (let length = 1; length < whole.length; length++) {
-    t.throws(() => decodeExportResponse(whole.subarray(0, length)), { instanceOf: WeirError });
+    t.throws(() => decodeExportResponse(whole.subarray(0, length)), { instanceOf: WeirError, code: 'otlp/response' });
   }
-  t.throws(() => decodeStatus(new Uint8Array(20).fill(0xff)), { instanceOf: WeirError });
+  t.throws(() => decodeStatus(new Uint8Array(20).fill(0xff)), { instanceOf: WeirError, code: 'otlp/response' });
+});
+
+test('a request that ends too early has the code of requests, not that of answers', (t) => {
+  t.throws(() => decodeProto(Uint8Array.of(0x0a, 5, 1)), { instanceOf: WeirError, code: 'otlp/malformed' });
 });

@@ -23,12 +23,12 @@ export interface RpcStatus {
 
 const textOf = (field: ProtoField): string => Buffer.from(field.bytes ?? []).toString();
 const numberOf = (field: ProtoField): number => Number(BigInt.asIntN(64, field.varint ?? 0n));
-const fieldsOf = (field: ProtoField) => protoFields(field.bytes ?? new Uint8Array(0));
+const fieldsOf = (field: ProtoField) => protoFields(field.bytes ?? new Uint8Array(0), 'otlp/response');
 
 export function decodeExportResponse(message: Uint8Array): ExportResponse {
   let rejectedPoints = 0;
   let text = '';
-  for (const field of protoFields(message)) {
+  for (const field of protoFields(message, 'otlp/response')) {
     if (field.number !== 1) continue;
     for (const part of fieldsOf(field)) {
       if (part.number === 1) rejectedPoints = numberOf(part);
@@ -42,7 +42,7 @@ export function decodeStatus(message: Uint8Array): RpcStatus {
   let code = 0;
   let text = '';
   let retryDelayMs: number | undefined;
-  for (const field of protoFields(message)) {
+  for (const field of protoFields(message, 'otlp/response')) {
     if (field.number === 1) code = numberOf(field);
     if (field.number === 2) text = textOf(field);
     if (field.number === 3) retryDelayMs ??= retryDelayOf(field);
@@ -60,7 +60,7 @@ function retryDelayOf(any: ProtoField): number | undefined {
   }
   if (!type.endsWith('/google.rpc.RetryInfo')) return undefined;
   let delayMs = 0;
-  for (const info of protoFields(content)) {
+  for (const info of protoFields(content, 'otlp/response')) {
     if (info.number !== 1) continue;
     for (const part of fieldsOf(info)) {
       if (part.number === 1) delayMs += numberOf(part) * 1000;

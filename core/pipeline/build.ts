@@ -8,6 +8,7 @@ import type { ComponentInstance, PipelineConfig, ResolvedConfig } from '../confi
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
+import { createOperations, type Operations } from '../telemetry/operations.ts';
 import { createAllAttributes } from './all-attributes.ts';
 import { inContext, type Origin } from './failure.ts';
 import { consumedBy, leavesMetrics, orderProblems } from './order.ts';
@@ -15,6 +16,7 @@ import { createReleaser, type Releaser } from './release.ts';
 import { createRoom, type Room } from './room.ts';
 import { createConsumer, type Pipeline } from './run.ts';
 import type { Step } from './steps.ts';
+import { timedConsumer, timedExporter, timedProcessor } from './timed.ts';
 
 export interface GraphOptions {
   readonly build: Host['build'];
@@ -44,15 +46,18 @@ export function buildGraph(config: ResolvedConfig, options: GraphOptions): Graph
   if (problems.length > 0) throw new AggregateError(problems, 'failed to build pipelines');
   const inUse = (kind: 'receivers' | 'exporters') => new Set(config.pipelines.flatMap((pipeline) => pipeline[kind]));
 
+  const operations = createOperations(options.clock);
   const usedExporters = inUse('exporters');
   const exporters = config.exporters
     .filter(({ id }) => usedExporters.has(id))
     .map((one) => node(one, options, {}, (host) => one.definition.create(one.config, host)));
-  const exporterById = new Map(exporters.map(({ id, instance }) => [id, instance]));
+  const exporterById = new Map(
+    exporters.map(({ id, instance }) => [id, timedExporter(instance, operations.named(`exporter/${id}/metrics`))]),
+  );
 
   const room = createRoom([...exporterById.values()]);
   const pipelines = config.pipelines.map((pipeline) => {
-    const { nodes, steps } = buildSteps(pipeline, config, options);
+    const { nodes, steps } = buildSteps(pipeline, config, operations, options);
     const { id, receivers, exporters } = pipeline;
     const releaser = releaserOf(pipeline, steps, exporterById, room, options);
     const run: Pipeline = { id, processors: steps, exporters, ...(releaser === undefined ? {} : { releaser }) };
@@ -64,13 +69,15 @@ export function buildGraph(config: ResolvedConfig, options: GraphOptions): Graph
     .filter(({ id }) => usedReceivers.has(id))
     .map((one) => {
       const own = pipelines.filter(({ receivers }) => receivers.includes(one.id)).map(({ run }) => run);
-      const consumer = createConsumer({ pipelines: own, exporters: exporterById, room, ...options });
+      const untimed = createConsumer({ pipelines: own, exporters: exporterById, room, ...options });
+      const consumer = timedConsumer(untimed, operations.named(`receiver/${one.id}/MetricsReceived`));
       return node(one, options, {}, (host) => one.definition.create(one.config, host, consumer));
     });
 
+  const service = { pipelines: config.pipelines, extensions: config.usedExtensions, operations };
   const extensions = config.usedExtensions
     .flatMap((id) => config.extensions.filter((one) => one.id === id))
-    .map((one) => node(one, options, {}, (host) => one.definition.create(one.config, host)));
+    .map((one) => node(one, options, {}, (host) => one.definition.create(one.config, host, service)));
   const processors = pipelines.flatMap(({ nodes }) => nodes);
   return {
     extensions,
@@ -82,7 +89,7 @@ export function buildGraph(config: ResolvedConfig, options: GraphOptions): Graph
 }
 
 /** The processors of one pipeline; flows that reach a processor of metrics, or the end, are made into metrics there. */
-function buildSteps(pipeline: PipelineConfig, config: ResolvedConfig, options: GraphOptions) {
+function buildSteps(pipeline: PipelineConfig, config: ResolvedConfig, operations: Operations, options: GraphOptions) {
   const nodes: Node<Processor>[] = [];
   const steps: Step[] = [];
   let flowsRemain = true;
@@ -100,7 +107,8 @@ function buildSteps(pipeline: PipelineConfig, config: ResolvedConfig, options: G
       one.definition.create(one.config, { ...host, pipeline: pipeline.id }),
     );
     nodes.push(made);
-    steps.push({ id, processor: made.instance });
+    const operation = operations.named(`processor/${id}/${pipeline.id}`);
+    steps.push({ id, processor: timedProcessor(made.instance, operation) });
     if (leavesMetrics(one)) flowsRemain = false;
   }
   makeMetrics();

@@ -11,7 +11,7 @@ import { createConsumer } from './run.ts';
 import { sampleExporter, sampleFlows } from './samples.ts';
 
 /** Keeps every metric table for this long. */
-function holding(holdMs: number, now: () => number): Processor {
+function holding(holdMs: number, now: () => number, onRelease = () => {}): Processor {
   let kept: { readonly table: MetricTable; readonly dueMs: number }[] = [];
   return {
     metrics(tables) {
@@ -21,6 +21,7 @@ function holding(holdMs: number, now: () => number): Processor {
     held: {
       dueMs: () => kept[0]?.dueMs,
       release(nowMs) {
+        onRelease();
         const due = kept.filter(({ dueMs }) => dueMs <= nowMs);
         kept = kept.filter(({ dueMs }) => dueMs > nowMs);
         return due.map(({ table }) => table);
@@ -32,10 +33,12 @@ function holding(holdMs: number, now: () => number): Processor {
 interface Options {
   readonly exporter?: Exporter;
   readonly behind?: Processor;
+  /** Before each release; what it throws is the processor's failure. */
+  readonly onRelease?: () => void;
 }
 
 /** `all attributes -> held for 10 s -> behind -> out`. */
-function setUp({ exporter = sampleExporter(), behind = {} }: Options = {}) {
+function setUp({ exporter = sampleExporter(), behind = {}, onRelease }: Options = {}) {
   const clock = createManualClock();
   const log: string[] = [];
   const registry = createRegistry();
@@ -43,7 +46,7 @@ function setUp({ exporter = sampleExporter(), behind = {} }: Options = {}) {
   const exporters = new Map([['out', exporter]]);
   const processors = [
     { id: 'all attributes', processor: createAllAttributes() },
-    { id: 'holding', processor: holding(10_000, clock.monotonicMs) },
+    { id: 'holding', processor: holding(10_000, clock.monotonicMs, onRelease) },
     { id: 'behind', processor: behind },
   ];
   const common = { exporters, room, logger: createLogger({ write: (line) => log.push(line) }), metrics: registry };
@@ -187,4 +190,54 @@ test('what a processor behind loses is said and counted, and settles the table a
   t.regex(registry.text(), /^otelcol_pipeline_lost_metric_points_total\{pipeline="metrics"\} 2$/m);
   t.true(log.some((line) => line.includes('processor \\"behind\\" failed: no such point')));
   await releaser.stop();
+});
+
+test('a processor that fails to let go is asked again, later each time, and loses nothing', async (t) => {
+  const exporter = sampleExporter();
+  let asked = 0;
+  let failing = true;
+  const onRelease = () => {
+    asked++;
+    if (failing) throw new TypeError('no such series');
+  };
+  const { clock, releaser, consume, settled, registry, log } = setUp({ exporter, onRelease });
+  releaser.start();
+  consume(7);
+  for (const waitMs of [10_000, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]) {
+    await clock.untilSleeping(waitMs);
+    clock.advance(waitMs);
+    await turn();
+  }
+  t.is(asked, 12);
+  t.deepEqual(exporter.calls, []);
+  t.deepEqual(settled, []);
+  t.is(log.filter((line) => line.includes('no such series')).length, 1, 'it is said once');
+  t.false(registry.text().includes('otelcol_pipeline_lost'));
+
+  failing = false;
+  await clock.untilSleeping(30_000);
+  clock.advance(30_000);
+  await turn();
+  t.deepEqual(bytesOf(exporter.calls), [[7]]);
+  t.true(log.at(-1)?.includes('Processor lets go of what it holds again.'));
+
+  failing = true;
+  consume(9);
+  await clock.untilSleeping(10_000);
+  clock.advance(10_000);
+  await turn();
+  t.is(log.filter((line) => line.includes('no such series')).length, 2, 'and once when it fails anew');
+  await clock.untilSleeping(100);
+  await releaser.stop();
+});
+
+test('what a processor does not let go of at the end is given up, and said', async (t) => {
+  const onRelease = () => {
+    throw new TypeError('no such series');
+  };
+  const { releaser, consume, settled, log } = setUp({ onRelease });
+  consume(7);
+  await releaser.stop();
+  t.deepEqual(settled, ['given_up']);
+  t.true(log.at(-1)?.includes('Pipeline ended with points that a processor did not let go of.'));
 });

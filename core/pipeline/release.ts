@@ -3,12 +3,13 @@
  * it when everything ends. Who waits for what became of a table waits until nothing of it is held any more.
  */
 
-import type { Exporter, HeldPoints, Settlement } from '../component/define.ts';
+import type { Exporter, Settlement } from '../component/define.ts';
 import type { MetricTable } from '../table/metric-table.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import { createDeparture } from './departure.ts';
+import { createHolder, type Holder } from './holder.ts';
 import { createLosses } from './losses.ts';
 import type { Room } from './room.ts';
 import { settleTogether } from './settle.ts';
@@ -46,7 +47,10 @@ export const LAST_ROOM_PATIENCE_MS = 5000;
 /** Undefined when no processor of the pipeline holds anything back. */
 export function createReleaser(parts: ReleaserParts): Releaser | undefined {
   const { pipeline, processors, exporters, room, clock, logger, metrics } = parts;
-  const holders = processors.flatMap(({ processor: { held } }, at) => (held === undefined ? [] : [{ held, at }]));
+  const log = logger.with({ 'otelcol.pipeline.id': pipeline });
+  const holders = processors.flatMap(({ id, processor: { held } }, at) =>
+    held === undefined ? [] : [createHolder({ id, held, at, clock, logger: log })],
+  );
   if (holders.length === 0) return undefined;
   const exportTo = createDeparture(logger, metrics);
   const lost = createLosses(logger, metrics);
@@ -57,18 +61,17 @@ export function createReleaser(parts: ReleaserParts): Releaser | undefined {
   let running: Promise<void> | undefined;
   let stopping: Promise<void> | undefined;
 
-  const dueMs = () => Math.min(...holders.map(({ held }) => held.dueMs() ?? Infinity));
-  const holdsNothing = () => holders.every(({ held }) => held.dueMs() === undefined);
+  const dueMs = () => Math.min(...holders.map((holder) => holder.dueMs()));
+  const holdsNothing = () => holders.every((holder) => holder.holdsNothing());
   const hasRoom = () => [...exporters.values()].some((exporter) => exporter.hasRoom());
   const until = async (reached: () => boolean, signal: AbortSignal) => {
     while (!reached() && !signal.aborted) await room.next(signal);
   };
 
-  function letGo(held: HeldPoints, at: number, nowMs: number): readonly MetricTable[] {
-    let released: readonly MetricTable[] = [];
+  function letGo(holder: Holder, nowMs: number): readonly MetricTable[] {
+    const released = holder.release(nowMs);
     try {
-      released = held.release(nowMs);
-      return runPoints(processors.slice(at + 1), released);
+      return runPoints(processors.slice(holder.at + 1), released);
     } catch (error) {
       lost(pipeline, released, error);
       waiting?.part()('given_up');
@@ -77,14 +80,17 @@ export function createReleaser(parts: ReleaserParts): Releaser | undefined {
   }
 
   function release(nowMs: number): void {
-    const tables = holders.flatMap(({ held, at }) => letGo(held, at, nowMs));
+    const tables = holders.flatMap((holder) => letGo(holder, nowMs));
     const group = waiting;
     if (tables.length > 0) {
       for (const [id, exporter] of exporters) exportTo(id, exporter, tables, group?.part() ?? (() => undefined));
     }
-    if (group === undefined || !holdsNothing()) return;
+    if (holdsNothing()) close('delivered');
+  }
+
+  function close(how: Settlement): void {
+    waiting?.close(how);
     waiting = undefined;
-    group.close();
   }
 
   async function run(): Promise<void> {
@@ -114,6 +120,9 @@ export function createReleaser(parts: ReleaserParts): Releaser | undefined {
     await until(hasRoom, patience.signal);
     waited.abort();
     release(Infinity);
+    if (holdsNothing()) return;
+    log.error('Pipeline ended with points that a processor did not let go of.');
+    close('given_up');
   }
 
   return {
@@ -137,7 +146,7 @@ export function createReleaser(parts: ReleaserParts): Releaser | undefined {
 interface Waiting {
   add(settle: Settle): void;
   part(): Settle;
-  close(): void;
+  close(how: Settlement): void;
 }
 
 function createWaiting(): Waiting {
@@ -146,5 +155,5 @@ function createWaiting(): Waiting {
     for (const settle of settles) settle(settlement);
   });
   const open = part();
-  return { add: (settle) => void settles.push(settle), part, close: () => open('delivered') };
+  return { add: (settle) => void settles.push(settle), part, close: open };
 }

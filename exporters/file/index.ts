@@ -5,8 +5,8 @@ import { WeirError } from '../../core/errors.ts';
 import { createSendingExporter } from '../../core/queue/sending-queue.ts';
 import type { Transport } from '../../core/queue/transport.ts';
 import { elsewhere, type FileConfig, problemsOf, schema } from './config.ts';
+import { createOpenFiles } from './open-files.ts';
 import { filePayloads } from './payloads.ts';
-import { createWriter, type FileWriter } from './writer.ts';
 
 export default defineExporter<FileConfig>({
   type: 'file',
@@ -25,51 +25,27 @@ export default defineExporter<FileConfig>({
   },
 });
 
-function createFileTransport(config: FileConfig, { id, clock, logger }: Host): Transport {
-  /** The one that was not used for longest comes first. */
-  const writers = new Map<string, FileWriter>();
-  /** Files that this run has begun: closed in between, they are not begun again. */
-  const begun = new Set<string>();
-  const rotation = {
-    config: config.rotation,
-    nowMs: () => Number(clock.nowNs() / 1_000_000n),
-    onLeft: (path: string, error: unknown) => logger.warn('Cannot delete an old file.', { path, error }),
-  };
+function createFileTransport(config: FileConfig, host: Host): Transport {
+  const files = createOpenFiles(config, host);
   /** Bodies to one file must not mix, however many consumers there are. */
   let last: Promise<void> = Promise.resolve();
-
-  async function writerOf(path: string): Promise<FileWriter> {
-    const append = config.append || begun.has(path);
-    const create_directory = config.create_directory || config.group_by.enabled;
-    const writer = writers.get(path) ?? createWriter(path, { ...config, append, create_directory }, rotation);
-    begun.add(path);
-    writers.delete(path);
-    writers.set(path, writer);
-    for (const [other, oldest] of writers) {
-      if (writers.size <= config.group_by.max_open_files) break;
-      writers.delete(other);
-      await oldest.close();
-    }
-    return writer;
-  }
 
   return {
     async start() {
       // With group_by the files are known when the first window comes.
       if (config.group_by.enabled) return;
       try {
-        await (await writerOf(config.path)).open();
+        await (await files.writerOf(config.path)).open();
       } catch (error) {
-        throw openError(config.path, `exporters::${id}::path`, error as NodeJS.ErrnoException);
+        throw openError(config.path, `exporters::${host.id}::path`, error as NodeJS.ErrnoException);
       }
     },
     async stop() {
       await last;
-      for (const writer of writers.values()) await writer.close();
-      writers.clear();
+      await files.closeAll();
     },
     async send({ body, to = config.path }) {
-      const write = last.then(async () => (await writerOf(to)).write(body));
+      const write = last.then(async () => (await files.writerOf(to)).write(body));
       last = write.catch(() => undefined);
       try {
         await write;

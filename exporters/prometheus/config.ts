@@ -4,7 +4,7 @@ import type { ConfigProblem } from '../../core/component/define.ts';
 import { boolean, duration, headers, oneOf, stringList, text, wrongType } from '../../core/config/formats.ts';
 import { globExpression } from '../../core/config/glob.ts';
 import { type ConfigSchema, type Format, FormatError, type Property } from '../../core/config/schema.ts';
-import { parseListenAddress } from '../../core/network/listen.ts';
+import { endpointProblems } from '../../core/network/listen.ts';
 import { headerProblems } from '../../core/otlp/client-schema.ts';
 import { type ServerTlsConfig, serverTlsProblems, serverTlsSchema } from '../../core/otlp/server-tls.ts';
 import { attributes, namesOf } from '../../core/table/attributes.ts';
@@ -121,11 +121,8 @@ export function resourceLabelRule(config: PrometheusConfig): (attribute: string)
 }
 
 export function prometheusProblems(config: PrometheusConfig): readonly ConfigProblem[] {
-  const address = parseListenAddress(config.endpoint);
   return [
-    ...(typeof address === 'string'
-      ? [{ path: ['endpoint'], message: address, fix: 'write address and port, such as localhost:8889' }]
-      : []),
+    ...endpointProblems(config.endpoint, 'localhost:8889'),
     ...(config.metric_expiration > 0
       ? []
       : [{ path: ['metric_expiration'], message: 'metric_expiration must be a positive duration', fix: 'such as 5m' }]),
@@ -141,10 +138,7 @@ export function prometheusProblems(config: PrometheusConfig): readonly ConfigPro
     ...constantLabelProblems(config),
     ...globProblems(config),
     ...serverTlsProblems(config.tls),
-    ...headerProblems(config.response_headers).map((problem) => ({
-      ...problem,
-      path: ['response_headers', ...problem.path.slice(1)],
-    })),
+    ...headerProblems(config.response_headers, 'response_headers'),
   ];
 }
 

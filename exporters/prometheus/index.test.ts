@@ -1,4 +1,5 @@
 import test from 'ava';
+import type { Settlement } from '../../core/component/define.ts';
 import type { MetricTable } from '../../core/table/metric-table.ts';
 import { EVERY_KIND_POINTS } from '../../test/support/every-kind.ts';
 import { flowBytes, scope } from '../../test/support/metric-tables.ts';
@@ -31,6 +32,16 @@ beyla_network_flow_packets_total 3
   t.is(host.metric('otelcol_exporter_sent_metric_points', 'exporter="prometheus"'), 4);
   t.is(host.metric('otelcol_exporter_prometheus_series', 'exporter="prometheus"'), 3);
   t.is(host.metric('otelcol_exporter_prometheus_scrapes_total', 'exporter="prometheus",outcome="served"'), 1);
+});
+
+test('points have arrived as soon as they are in the sums, before anybody scrapes them', async (t) => {
+  const { exporter, lines } = await startExporter(t);
+  const settled: Settlement[] = [];
+  exporter.export([table([flow('foo', 'bar', 123)])], (how) => settled.push(how));
+  t.deepEqual(settled, ['delivered']);
+  await exporter.stop?.();
+  t.deepEqual(settled, ['delivered']);
+  await t.throwsAsync(lines());
 });
 
 // The vector of Beyla's own test of its expiry, minute by minute.

@@ -1,13 +1,12 @@
 /** Serves `/metrics`. A scrape costs nobody else: it is sent in pieces, as fast as it is read, and gives way in between. */
 
-import http from 'node:http';
-import https from 'node:https';
+import type http from 'node:http';
 import { finished, pipeline } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
 import { createGzip, type Gzip } from 'node:zlib';
 import type { Host } from '../../core/component/define.ts';
-import { closeServer, type ListenAddress, listen } from '../../core/network/listen.ts';
-import { loadServerTls } from '../../core/otlp/server-tls.ts';
+import { createHttpServer, type HttpServer } from '../../core/network/http-server.ts';
+import type { ListenAddress } from '../../core/network/listen.ts';
 import type { Clock } from '../../core/telemetry/clock.ts';
 import type { PrometheusConfig } from './config.ts';
 import { type Exposition, type Format, PIECE_BYTES } from './exposition.ts';
@@ -22,12 +21,6 @@ const BUSY_MS = 4;
 /** Bytes of labels repeat so much that better compression is not worth its time. */
 const GZIP_LEVEL = 1;
 
-export interface MetricsServer {
-  /** Gives the port that is listened on. */
-  start(): Promise<number>;
-  stop(): Promise<void>;
-}
-
 export interface ServerParts {
   readonly host: Host;
   readonly config: PrometheusConfig;
@@ -36,36 +29,25 @@ export interface ServerParts {
   expose(format: Format): Exposition;
 }
 
-export function createMetricsServer(parts: ServerParts): MetricsServer {
+export function createMetricsServer(parts: ServerParts): HttpServer {
   const { host, config, address } = parts;
   const answer = createAnswer(parts);
-  let server: http.Server | undefined;
-  return {
-    async start() {
-      const tls = await loadServerTls(config.tls);
-      server = tls === undefined ? http.createServer() : https.createServer(tls);
-      server.on(
-        'request',
-        (request: http.IncomingMessage, response: http.ServerResponse) => void answer(request, response),
-      );
+  return createHttpServer({
+    host,
+    address,
+    tls: config.tls,
+    what: 'metrics',
+    path: `exporters::${host.id}::endpoint`,
+    example: 'localhost:8889',
+    answer: (request, response) => void answer(request, response),
+    limit(server) {
       server.maxConnections = MAX_CONNECTIONS;
       server.headersTimeout = config.read_header_timeout;
       server.keepAliveTimeout = config.idle_timeout;
       // Requests have no body that would be read.
       server.requestTimeout = config.read_header_timeout;
-      const port = await listen(server, {
-        ...address,
-        what: 'metrics',
-        path: `exporters::${host.id}::endpoint`,
-        otherwise: { busy: 'give another port', refused: 'give an address of this host, such as localhost:8889' },
-      });
-      server.on('error', (error) => host.logger.warn('The metrics endpoint failed to accept a connection.', { error }));
-      return port;
     },
-    async stop() {
-      if (server !== undefined) await closeServer(server);
-    },
-  };
+  });
 }
 
 type Outcome = 'served' | 'aborted' | 'refused';

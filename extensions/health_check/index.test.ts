@@ -1,13 +1,16 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test from 'ava';
-import type { Host } from '../../core/component/define.ts';
+import type { Host, ServiceView } from '../../core/component/define.ts';
 import { decodeBlock } from '../../core/config/block.ts';
 import { reportOf } from '../../core/errors.ts';
 import { systemClock } from '../../core/telemetry/clock.ts';
 import { createLogger } from '../../core/telemetry/log.ts';
+import { createOperations } from '../../core/telemetry/operations.ts';
 import { createRegistry } from '../../core/telemetry/registry.ts';
 import healthCheck, { type HealthCheckConfig } from './index.ts';
+
+const service: ServiceView = { pipelines: [], extensions: ['health_check'], operations: createOperations(systemClock) };
 
 type Block = Partial<Omit<HealthCheckConfig, 'response_body'>> & { response_body?: object };
 
@@ -36,7 +39,7 @@ async function setUp(block: Block = {}) {
     build: { command: 'weir', version: '0.0.0' },
   };
   const port = await freePort();
-  const extension = healthCheck.create(configOf({ endpoint: `127.0.0.1:${port}`, ...block }), host);
+  const extension = healthCheck.create(configOf({ endpoint: `127.0.0.1:${port}`, ...block }), host, service);
   await extension.start?.();
   return {
     extension,
@@ -105,7 +108,7 @@ test('a port that is taken, and an endpoint or path that cannot be, are said wit
     clock: systemClock,
     build: { command: 'weir', version: '0.0.0' },
   };
-  const second = healthCheck.create(configOf({ endpoint: `127.0.0.1:${port}` }), host);
+  const second = healthCheck.create(configOf({ endpoint: `127.0.0.1:${port}` }), host, service);
   const error = await t.throwsAsync(second.start?.() ?? Promise.resolve());
   t.regex(reportOf(error), /cannot serve the health check at 127\.0\.0\.1:\d+: the address is already in use/);
   await second.stop?.();

@@ -1,12 +1,12 @@
 /** Says over HTTP whether the agent is ready, for the probes of Kubernetes and load balancers. */
 
-import http from 'node:http';
-import https from 'node:https';
+import type http from 'node:http';
 import { type ConfigProblem, defineExtension, type Extension, type Host } from '../../core/component/define.ts';
 import { text } from '../../core/config/formats.ts';
 import type { ConfigSchema } from '../../core/config/schema.ts';
-import { closeServer, type ListenAddress, listen, parseListenAddress } from '../../core/network/listen.ts';
-import { loadServerTls, type ServerTlsConfig, serverTlsProblems, serverTlsSchema } from '../../core/otlp/server-tls.ts';
+import { createHttpServer } from '../../core/network/http-server.ts';
+import { endpointProblems, type ListenAddress, parseListenAddress } from '../../core/network/listen.ts';
+import { type ServerTlsConfig, serverTlsProblems, serverTlsSchema } from '../../core/otlp/server-tls.ts';
 import { bodyOf } from './body.ts';
 
 export interface HealthCheckConfig {
@@ -16,8 +16,10 @@ export interface HealthCheckConfig {
   readonly tls: ServerTlsConfig;
 }
 
+const DEFAULT_ENDPOINT = 'localhost:13133';
+
 const schema: ConfigSchema<HealthCheckConfig> = {
-  endpoint: { format: text, default: 'localhost:13133', doc: 'Address and port to answer at.' },
+  endpoint: { format: text, default: DEFAULT_ENDPOINT, doc: 'Address and port to answer at.' },
   path: { format: text, default: '/', doc: 'Path that is answered; any other is 404.' },
   response_body: {
     healthy: { format: text, default: '', doc: 'Body while the agent is ready; empty: JSON that says since when.' },
@@ -36,10 +38,8 @@ export default defineExtension<HealthCheckConfig>({
 });
 
 function problemsOf({ endpoint, path, tls }: HealthCheckConfig): readonly ConfigProblem[] {
-  const address = parseListenAddress(endpoint);
-  const fix = 'write address and port, such as localhost:13133';
   return [
-    ...(typeof address === 'string' ? [{ path: ['endpoint'], message: address, fix }] : []),
+    ...endpointProblems(endpoint, DEFAULT_ENDPOINT),
     ...(path.startsWith('/')
       ? []
       : [{ path: ['path'], message: 'bad config: path must start with /', fix: 'such as /health' }]),
@@ -48,7 +48,6 @@ function problemsOf({ endpoint, path, tls }: HealthCheckConfig): readonly Config
 }
 
 function create(config: HealthCheckConfig, host: Host): Extension {
-  let server: http.Server | undefined;
   let readySinceNs: bigint | undefined;
   const answer = (request: http.IncomingMessage, response: http.ServerResponse) => {
     if (request.url?.split('?', 1)[0] !== config.path) {
@@ -64,26 +63,23 @@ function create(config: HealthCheckConfig, host: Host): Extension {
     readySinceNs = status === 'ready' ? host.clock.nowNs() : undefined;
     host.logger.info('Health Check state change', { status });
   };
+  const server = createHttpServer({
+    host,
+    // validate() has said no to what cannot be read.
+    address: parseListenAddress(config.endpoint) as ListenAddress,
+    tls: config.tls,
+    what: 'the health check',
+    path: `extensions::${host.id}::endpoint`,
+    example: DEFAULT_ENDPOINT,
+    answer,
+  });
   return {
     async start() {
-      const tls = await loadServerTls(config.tls);
-      server = tls === undefined ? http.createServer() : https.createServer(tls);
-      server.on('request', answer);
-      // validate() has said no to what cannot be read.
-      const address = parseListenAddress(config.endpoint) as ListenAddress;
-      const port = await listen(server, {
-        ...address,
-        what: 'the health check',
-        path: `extensions::${host.id}::endpoint`,
-        otherwise: { busy: 'give another port', refused: 'give an address of this host, such as localhost:13133' },
-      });
-      server.on('error', (error) => host.logger.warn('The health check failed to accept a connection.', { error }));
+      const port = await server.start();
       host.logger.info('Serving the health check.', { endpoint: config.endpoint, port });
     },
     ready: () => become('ready'),
     notReady: () => become('unavailable'),
-    async stop() {
-      if (server !== undefined) await closeServer(server);
-    },
+    stop: server.stop,
   };
 }

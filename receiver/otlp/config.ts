@@ -4,7 +4,7 @@ import type { ConfigProblem } from '../../core/component/define.ts';
 import { optionalBlock } from '../../core/config/block.ts';
 import { duration, headers, nonNegativeInteger, oneOf, text } from '../../core/config/formats.ts';
 import type { ConfigSchema, Property } from '../../core/config/schema.ts';
-import { parseListenAddress } from '../../core/network/listen.ts';
+import { endpointProblems } from '../../core/network/listen.ts';
 import { headerProblems } from '../../core/otlp/client-schema.ts';
 import { type ServerTlsConfig, serverTlsProblems, serverTlsSchema } from '../../core/otlp/server-tls.ts';
 
@@ -115,7 +115,7 @@ export function problemsOf({ protocols: { grpc, http } }: OtlpConfig): readonly 
   const below = (protocol: 'grpc' | 'http', found: readonly ConfigProblem[]) =>
     problems.push(...found.map((problem) => ({ ...problem, path: ['protocols', protocol, ...problem.path] })));
   if (grpc !== null) {
-    below('grpc', [...endpointProblems(grpc.endpoint), ...serverTlsProblems(grpc.tls)]);
+    below('grpc', [...endpointProblems(grpc.endpoint, 'localhost:4317'), ...serverTlsProblems(grpc.tls)]);
     const mib = grpc.max_recv_msg_size_mib;
     if (mib > MAX_MIB) {
       const message = `invalid max_recv_msg_size_mib value, must be between 1 and ${MAX_MIB}: ${mib}`;
@@ -123,22 +123,15 @@ export function problemsOf({ protocols: { grpc, http } }: OtlpConfig): readonly 
     }
   }
   if (http !== null) {
-    const headerFaults = headerProblems(http.response_headers);
-    below('http', [...endpointProblems(http.endpoint), ...serverTlsProblems(http.tls)]);
-    below(
-      'http',
-      headerFaults.map((problem) => ({ ...problem, path: ['response_headers', ...problem.path.slice(1)] })),
-    );
+    below('http', [
+      ...endpointProblems(http.endpoint, 'localhost:4318'),
+      ...serverTlsProblems(http.tls),
+      ...headerProblems(http.response_headers, 'response_headers'),
+    ]);
     if (!http.metrics_url_path.startsWith('/')) {
       const message = `metrics_url_path "${http.metrics_url_path}" does not begin with /`;
       below('http', [{ path: ['metrics_url_path'], message, fix: 'such as /v1/metrics' }]);
     }
   }
   return problems;
-}
-
-function endpointProblems(endpoint: string): readonly ConfigProblem[] {
-  const address = parseListenAddress(endpoint);
-  if (typeof address !== 'string') return [];
-  return [{ path: ['endpoint'], message: address, fix: 'write address and port, such as localhost:4317' }];
 }

@@ -1,14 +1,13 @@
 /** Serves OTLP by HTTP: from a posted body to the intake, and from its answer to a status and a body. */
 
-import http from 'node:http';
-import https from 'node:https';
+import type http from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip, inflate, zstdDecompress } from 'node:zlib';
 import type { Host } from '../../core/component/define.ts';
 import { reportOf } from '../../core/errors.ts';
-import { closeServer, type ListenAddress, listen, parseListenAddress } from '../../core/network/listen.ts';
+import { createHttpServer as createServer } from '../../core/network/http-server.ts';
+import { type ListenAddress, parseListenAddress } from '../../core/network/listen.ts';
 import { encodeExportResponse, encodeStatus } from '../../core/otlp/response.ts';
-import { loadServerTls } from '../../core/otlp/server-tls.ts';
 import { DEFAULT_HTTP_BYTES, type HttpConfig } from './config.ts';
 import type { Encoding, Intake, Taken } from './intake.ts';
 import { RETRY_DELAY_MS, type RunningServer, senderOf } from './serving.ts';
@@ -46,32 +45,17 @@ class Refusal extends Error {
 export function createHttpServer(host: Host, config: HttpConfig, intake: Intake): RunningServer {
   const address = parseListenAddress(config.endpoint) as ListenAddress;
   const answer = createAnswer(host, config, intake);
-  let server: http.Server | undefined;
-  return {
-    protocol: 'HTTP',
+  // At its stop, what was taken is answered in the same turn; bodies that are still coming are not taken.
+  const server = createServer({
+    host,
     address,
-    async start() {
-      const tls = await loadServerTls(config.tls);
-      server = tls === undefined ? http.createServer() : https.createServer(tls);
-      server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
-        void answer(request, response);
-      });
-      const port = await listen(server, {
-        ...address,
-        what: 'OTLP by HTTP',
-        path: `receivers::${host.id}::protocols::http::endpoint`,
-        otherwise: { busy: 'give another port', refused: 'give an address of this host, such as localhost:4318' },
-      });
-      server.on('error', (error) => host.logger.warn('The HTTP endpoint failed to accept a connection.', { error }));
-      return port;
-    },
-    // What was taken is answered in the same turn; bodies that are still coming are not taken.
-    async stop() {
-      const open = server;
-      server = undefined;
-      if (open !== undefined) await closeServer(open);
-    },
-  };
+    tls: config.tls,
+    what: 'OTLP by HTTP',
+    path: `receivers::${host.id}::protocols::http::endpoint`,
+    example: 'localhost:4318',
+    answer: (request, response) => void answer(request, response),
+  });
+  return { protocol: 'HTTP', address, ...server };
 }
 
 function createAnswer(host: Host, config: HttpConfig, intake: Intake) {

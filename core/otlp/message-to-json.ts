@@ -14,7 +14,7 @@ export function messageToJson(type: MessageType, message: Uint8Array): JsonObjec
 }
 
 function objectOf(type: MessageType, cursor: ProtoCursor, into: JsonObject, depth: number): JsonObject {
-  if (depth > MAX_DEPTH) throw malformed(`messages within messages, more than ${MAX_DEPTH}`);
+  if (depth > MAX_DEPTH) throw malformed('otlp/malformed', `messages within messages, more than ${MAX_DEPTH}`);
   while (cursor.next()) {
     const field = type.byNumber.get(cursor.number);
     if (field === undefined) continue;

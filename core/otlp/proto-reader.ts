@@ -13,8 +13,7 @@ export interface ProtoField {
 /** Whose message it is: one that was sent to this agent or recorded, or a server's answer. */
 export type ProtoOrigin = 'otlp/malformed' | 'otlp/response';
 
-/** As readers of messages say it, too. */
-export const malformed = (what: string, origin: ProtoOrigin = 'otlp/malformed') =>
+export const malformed = (origin: ProtoOrigin, what: string) =>
   new WeirError(origin, `malformed protobuf message: ${what}`);
 
 /** The fields in the order of the wire; groups, which proto3 does not have, are malformed. Throws a WeirError of that code. */
@@ -33,8 +32,8 @@ export function* protoFields(message: Uint8Array, origin: ProtoOrigin): Generato
  */
 export class ProtoCursor {
   readonly message: Uint8Array;
-  readonly #origin: ProtoOrigin;
   readonly #end: number;
+  readonly #origin: ProtoOrigin;
   #at: number;
   number = 0;
   wireType = 0;
@@ -63,8 +62,8 @@ export class ProtoCursor {
     else if (this.wireType === 5) length = 4;
     else if (this.wireType === 2) length = this.#small();
     else if (this.wireType === 0) length = this.#varintLength();
-    else throw malformed(`wire type ${this.wireType}`, this.#origin);
-    if (length > this.#end - this.#at) throw malformed('it ends within a field', this.#origin);
+    else throw malformed(this.#origin, `wire type ${this.wireType}`);
+    if (length > this.#end - this.#at) throw malformed(this.#origin, 'it ends within a field');
     this.from = this.#at;
     this.#at += length;
     this.to = this.#at;
@@ -105,16 +104,16 @@ export class ProtoCursor {
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) return value;
     }
-    throw malformed('a number is longer than ten bytes', this.#origin);
+    throw malformed(this.#origin, 'a number is longer than ten bytes');
   }
 
   #varintLength(): number {
     for (let length = 1; length <= 10; length++) if (this.#byteAt(this.#at + length - 1) < 0x80) return length;
-    throw malformed('a number is longer than ten bytes', this.#origin);
+    throw malformed(this.#origin, 'a number is longer than ten bytes');
   }
 
   #byteAt(at: number): number {
-    if (at >= this.#end) throw malformed('it ends within a number', this.#origin);
+    if (at >= this.#end) throw malformed(this.#origin, 'it ends within a number');
     return this.message[at]!;
   }
 }

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { arriving } from '../../test/support/one-identity.ts';
 import type { Consumer, Exporter, Processor, ServiceView, Settlement } from '../component/define.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { createLogger } from '../telemetry/log.ts';
@@ -98,5 +99,21 @@ test('a processor and an exporter that fail are seen with their error, which goe
     ['exporter/out/metrics', 0, 0, ['Invalid string length']],
     ['processor/first/metrics', 0, 1, ['no such row']],
     ['receiver/in/MetricsReceived', 0, 1, ['processor "first" failed: no such row']],
+  ]);
+});
+
+test('metrics that are no flows are timed like tables', (t) => {
+  const { consumer, figures } = setUp(
+    { flows: (table) => [table], resourceMetrics: (table) => table },
+    {
+      ...sampleExporter(),
+      export: (_tables, onSettled) => onSettled?.('delivered'),
+    },
+  );
+  consumer.passOn([arriving({})]);
+  t.deepEqual(figures(), [
+    ['exporter/out/metrics', 0, 1, []],
+    ['processor/first/metrics', 0, 1, []],
+    ['receiver/in/MetricsReceived', 0, 1, []],
   ]);
 });

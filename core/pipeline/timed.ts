@@ -25,14 +25,18 @@ function timed<Made>(operation: Operation, work: () => Made): Made {
 export const timedConsumer = (consumer: Consumer, operation: Operation): Consumer => ({
   ...consumer,
   consume: (table, onSettled) => timed(operation, () => consumer.consume(table, onSettled)),
+  passOn: (tables, onSettled) => timed(operation, () => consumer.passOn(tables, onSettled)),
 });
 
 export function timedProcessor(processor: Processor, operation: Operation): Processor {
-  const { flows, metrics } = processor;
+  const { flows, metrics, resourceMetrics } = processor;
   return {
     ...processor,
     ...(flows && { flows: (table) => timed(operation, () => flows.call(processor, table)) }),
     ...(metrics && { metrics: (tables) => timed(operation, () => metrics.call(processor, tables)) }),
+    ...(resourceMetrics && {
+      resourceMetrics: (table) => timed(operation, () => resourceMetrics.call(processor, table)),
+    }),
   };
 }
 

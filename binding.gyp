@@ -37,7 +37,8 @@
         "native/traffic_control.cc",
         "native/true_ends.cc",
         "native/tunnel_devices.cc",
-        "native/tunnels.cc"
+        "native/tunnels.cc",
+        "native/verdicts.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS"],

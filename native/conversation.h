@@ -19,7 +19,12 @@ struct End {
 	// Any order will do, and this one is a few instructions.
 	bool operator<(const End &other) const
 	{
-		return std::memcmp(this, &other, sizeof(End)) < 0;
+		uint64_t words[2], others[2];
+		std::memcpy(words, address, sizeof(words));
+		std::memcpy(others, other.address, sizeof(others));
+		if (words[1] != others[1])
+			return words[1] < others[1];
+		return words[0] != others[0] ? words[0] < others[0] : port < other.port;
 	}
 	bool operator==(const End &other) const
 	{
@@ -59,7 +64,7 @@ struct Conversation {
 	Verdict verdict = {};
 	bool waits_to_be_forgotten = false;
 	uint32_t slots = 0;
-	uint32_t scratch = 0; // of one read
+	uint32_t last_flow = 0; // of one read, as its undecided flows are chained; else 0
 
 	bool operator==(const Conversation &other) const
 	{

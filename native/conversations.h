@@ -13,6 +13,7 @@
 
 #include "../bpf/flow.h"
 #include "conversation.h"
+#include "huge_pages.h"
 
 namespace weir
 {
@@ -43,8 +44,9 @@ class Conversations
 			grow(size);
 	}
 
-	// Before a place is asked for: so many questions after another wait for memory together.
-	void prefetch(const flow_key &key) const
+	// Before a place is asked for: so many questions after another wait for memory together. Inline, since GCC
+	// leaves out calls of a function that does nothing but this.
+	__attribute__((always_inline)) void prefetch(const flow_key &key) const
 	{
 		__builtin_prefetch(&table_[hash(key) & (table_.size() - 1)]);
 	}
@@ -183,7 +185,7 @@ class Conversations
 
 	void grow(size_t size)
 	{
-		for (const Entry &entry : std::exchange(table_, std::vector<Entry>(size))) {
+		for (const Entry &entry : std::exchange(table_, HugeVector<Entry>(size))) {
 			if (entry.number == 0)
 				continue;
 			size_t index = entry.hash & (size - 1);
@@ -193,8 +195,8 @@ class Conversations
 		}
 	}
 
-	std::vector<Entry> table_ = std::vector<Entry>(initial_table);
-	std::vector<Conversation> conversations_;
+	HugeVector<Entry> table_ = HugeVector<Entry>(initial_table);
+	HugeVector<Conversation> conversations_;
 	std::vector<uint32_t> free_;
 	std::deque<uint32_t> waiting_; // in this order; some of them may have slots again
 	size_t used_ = 0;

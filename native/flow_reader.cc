@@ -96,7 +96,7 @@ void FlowReader::forget_window()
 			progress_->forget_overflow(Overflow::unused(*control_.operator->()));
 	}
 	pending_.clear();
-	std::vector<NewFlow>().swap(new_flows_);
+	NewFlows().swap(new_flows_);
 	idle_.clear();
 	overflow_written_ = false;
 	openings_.unmap();
@@ -115,18 +115,18 @@ Window FlowReader::read_window(const Columns &columns, const std::optional<OwnCo
 	const uint32_t unused = Overflow::unused(*control_.operator->());
 	const bool overflow_waits = __atomic_load_n(&control_->overflow_used[unused], __ATOMIC_ACQUIRE) > 0 &&
 				    __atomic_load_n(&control_->overflow_used[unused ^ 1], __ATOMIC_ACQUIRE) > 0;
-	std::vector<OverflowFlow> overflow = read_overflow(columns, window);
+	const std::vector<OverflowFlow> overflow = read_overflow(columns, window);
 	// Programs stamp packets with the new epoch from here on; a slot stamped with an older one was idle since.
 	__atomic_add_fetch(&control_->epoch, 1, __ATOMIC_SEQ_CST);
 	follow_mask();
 	// What left through tunnels since is in the other map: without it, rows would leave that it is to be taken off.
 	if (!(overflow_waits && follows_into_tunnels_))
-		scan(columns, overflow.size(), window);
-	take_overflow(overflow);
+		scan(columns, own, overflow.size(), window);
+	take_overflow(own, overflow);
 	// In the other map, until this one is committed and emptied.
 	if (overflow_waits)
 		window.complete = false;
-	add_new_flows(columns, own, window);
+	add_new_flows(columns, own, overflow, window);
 	openings_.unmap();
 	window.slots = static_cast<uint32_t>(slots_.size());
 	window.used_slots = __atomic_load_n(&control_->used, __ATOMIC_RELAXED);
@@ -159,8 +159,9 @@ flow_amount FlowReader::total_of(uint32_t index) const
 uint32_t FlowReader::live_slots(uint32_t first, uint32_t count, uint32_t *live) const
 {
 	uint32_t found = 0;
+	const flow_slot *const ahead = &slots_[slots_ahead];
 	for (uint32_t index = first; index < first + count; index++) {
-		__builtin_prefetch(&slots_[index + slots_ahead]);
+		__builtin_prefetch(ahead + index);
 		// Before the key: a free slot still shows the key of the flow it had.
 		const uint32_t state = __atomic_load_n(&slots_[index].state, __ATOMIC_ACQUIRE);
 		live[found] = index;
@@ -170,8 +171,11 @@ uint32_t FlowReader::live_slots(uint32_t first, uint32_t count, uint32_t *live) 
 }
 
 // Leaves room for as many rows beside those of slots.
-void FlowReader::scan(const Columns &columns, size_t reserved, Window &window)
+void FlowReader::scan(const Columns &columns, const std::optional<OwnConnections> &own, size_t reserved, Window &window)
 {
+	// Room for all of them at once, and not again soon where flows become more: moving is what costs.
+	if (pending_.capacity() < row_bound())
+		pending_.reserve(std::max(row_bound(), 2 * pending_.capacity()));
 	const uint32_t epoch = __atomic_load_n(&control_->epoch, __ATOMIC_RELAXED);
 	const uint32_t limit = idle_limit();
 	const auto slots = static_cast<uint32_t>(slots_.size()), block = std::min(slots, scan_block);
@@ -193,19 +197,21 @@ void FlowReader::scan(const Columns &columns, size_t reserved, Window &window)
 			} else if (known.identity.decided) {
 				add_row(columns, window, index, total);
 			} else {
-				note_new(index, total);
+				note_new(own, index);
 			}
 		}
 	}
 }
 
-void FlowReader::note_new(uint32_t index, flow_amount total)
+// Its counters are read when its row is made.
+void FlowReader::note_new(const std::optional<OwnConnections> &own, uint32_t index)
 {
 	// Memory that is not touched costs nothing, and moving what is there would.
 	if (new_flows_.empty())
 		new_flows_.reserve(row_bound());
-	new_flows_.push_back(
-	    {.key = slots_[index].key, .slot = index, .total = total, .identity = known_[index].identity});
+	NewFlow flow = {.key = &slots_[index].key, .slot = index, .identity = known_[index].identity};
+	if (identifier_.meet(slots_, own, flow))
+		new_flows_.push_back(std::move(flow));
 }
 
 } // namespace weir

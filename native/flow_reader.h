@@ -15,6 +15,7 @@
 #include "../bpf/flow.h"
 #include "file_descriptor.h"
 #include "forwarded.h"
+#include "huge_pages.h"
 #include "identity.h"
 #include "interner.h"
 #include "loader.h"
@@ -79,7 +80,12 @@ class FlowReader
 		uint32_t src, dst;
 	};
 	struct Pending {
-		flow_amount total;
+		// Number by number: a copy of all of them at once would have to wait until each is in the cache.
+		Pending(uint64_t bytes, uint64_t packets, uint32_t index, bool has_row)
+		    : bytes(bytes), packets(packets), index(index), has_row(has_row)
+		{
+		}
+		uint64_t bytes, packets; // the totals
 		uint32_t index;
 		bool has_row;
 	};
@@ -91,13 +97,15 @@ class FlowReader
 	void drop_stale_codes();
 	void take_snapshot();
 	flow_amount total_of(uint32_t index) const;
-	void scan(const Columns &columns, size_t reserved, Window &window);
+	void scan(const Columns &columns, const std::optional<OwnConnections> &own, size_t reserved, Window &window);
 	uint32_t live_slots(uint32_t first, uint32_t count, uint32_t *live) const;
-	void note_new(uint32_t index, flow_amount total);
+	void note_new(const std::optional<OwnConnections> &own, uint32_t index);
 	std::vector<OverflowFlow> read_overflow(const Columns &columns, Window &window);
 	void add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total);
-	void take_overflow(const std::vector<OverflowFlow> &flows);
-	void add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window);
+	void take_overflow(const std::optional<OwnConnections> &own, const std::vector<OverflowFlow> &flows);
+	void add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own,
+			   const std::vector<OverflowFlow> &overflow, Window &window);
+	void add_overflow(const Columns &columns, Window &window, NewFlow &flow, flow_amount amount);
 	void learn(NewFlow &flow);
 	void correct_identities(const Columns &columns);
 	Codes codes_of(const flow_key &key, Translation *translation);
@@ -119,14 +127,14 @@ class FlowReader
 	Openings openings_;
 	Identifier identifier_;
 	bool follows_into_tunnels_;
-	std::vector<flow_amount> snapshot_; // totals by slot
+	HugeVector<flow_amount> snapshot_; // totals by slot
 	Forwarded forwarded_;
 	Interner interner_;
 	bool codes_are_stale_ = false; // those that are known belong to an epoch before
-	std::vector<Known> known_;
+	HugeVector<Known> known_;
 	std::unordered_map<uint32_t, std::unique_ptr<Translation>> translations_; // by slot
-	std::vector<Pending> pending_;
-	std::vector<NewFlow> new_flows_;
+	HugeVector<Pending> pending_;
+	NewFlows new_flows_;
 	std::vector<uint32_t> idle_;
 	bool overflow_written_ = false;	  // its flows are rows of the window
 	bool overflow_committed_ = false; // and it is not emptied yet

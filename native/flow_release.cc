@@ -39,8 +39,8 @@ size_t FlowReader::commit(uint64_t window_end_ns)
 	if (progress_)
 		progress_->commit(window_end_ns, forwarded_.left(most_kept_debts));
 	for (const Pending &row : pending_) {
-		known_[row.index].bytes = row.total.bytes;
-		known_[row.index].packets = row.total.packets;
+		known_[row.index].bytes = row.bytes;
+		known_[row.index].packets = row.packets;
 	}
 	pending_.clear();
 	forwarded_.commit();
@@ -132,10 +132,14 @@ std::vector<OverflowFlow> FlowReader::read_overflow(const Columns &columns, Wind
 	return flows;
 }
 
-void FlowReader::take_overflow(const std::vector<OverflowFlow> &flows)
+// They stand behind those of slots, in their order.
+void FlowReader::take_overflow(const std::optional<OwnConnections> &own, const std::vector<OverflowFlow> &flows)
 {
-	for (const OverflowFlow &flow : flows)
-		new_flows_.push_back({.key = flow.key, .slot = no_slot, .total = flow.amount});
+	for (const OverflowFlow &flow : flows) {
+		NewFlow &added = new_flows_.emplace_back(NewFlow{.key = &flow.key, .slot = no_slot});
+		// Without a slot there is no time of a first packet, so it is never too early to tell.
+		identifier_.meet(slots_, own, added);
+	}
 }
 
 // Flows that are committed and still in the map would be read again.

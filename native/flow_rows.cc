@@ -8,6 +8,14 @@
 namespace weir
 {
 
+namespace
+{
+
+// Far enough for memory to arrive, and near enough to be in the first-level cache still.
+constexpr size_t flows_ahead = 16;
+
+} // namespace
+
 void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index, flow_amount total)
 {
 	Known &known = known_[index];
@@ -27,34 +35,48 @@ void FlowReader::add_row(const Columns &columns, Window &window, uint32_t index,
 		    .amount = amount,
 		    .inside = forwarded_.inside(translation ? translation->ends : key, key.direction, amount),
 		    .translation = translation});
-	pending_.push_back({.total = total, .index = index, .has_row = window.rows > rows_before});
+	pending_.emplace_back(total.bytes, total.packets, index, window.rows > rows_before);
 	if (progress_)
 		progress_->stage_slot(index, total);
 }
 
-void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own, Window &window)
+void FlowReader::add_new_flows(const Columns &columns, const std::optional<OwnConnections> &own,
+			       const std::vector<OverflowFlow> &overflow, Window &window)
 {
 	if (identifier_.identify(slots_, own, new_flows_))
 		correct_identities(columns);
 	if (const auto &failure = identifier_.roles().sockets_failure())
 		window.sockets_failure = failure->what();
 	window.nat_look_ups += identifier_.true_ends().look_ups();
-	for (NewFlow &flow : new_flows_) {
-		if (flow.slot != no_slot) {
-			learn(flow);
-			add_row(columns, window, flow.slot, flow.total);
+	const size_t of_slots = new_flows_.size() - overflow.size();
+	for (size_t at = 0; at < new_flows_.size(); at++) {
+		NewFlow &flow = new_flows_[at];
+		identifier_.roles().follow(flow.identity);
+		if (at >= of_slots) {
+			add_overflow(columns, window, flow, overflow[at - of_slots].amount);
 			continue;
 		}
-		const Codes codes = codes_of(flow.key, flow.translation.get());
-		window.add(columns, flow.key,
-			   {.src = codes.src,
-			    .dst = codes.dst,
-			    .identity = flow.identity,
-			    .amount = flow.total,
-			    .inside = forwarded_.inside(flow.true_ends(), flow.key.direction, flow.total),
-			    .translation = flow.translation.get()});
+		if (at + flows_ahead < of_slots) {
+			const uint32_t slot = new_flows_[at + flows_ahead].slot;
+			__builtin_prefetch(&slots_[slot]);
+			__builtin_prefetch(&known_[slot]);
+		}
+		learn(flow);
+		add_row(columns, window, flow.slot, total_of(flow.slot));
 	}
-	std::vector<NewFlow>().swap(new_flows_);
+	NewFlows().swap(new_flows_);
+}
+
+void FlowReader::add_overflow(const Columns &columns, Window &window, NewFlow &flow, flow_amount amount)
+{
+	const Codes codes = codes_of(*flow.key, flow.translation.get());
+	window.add(columns, *flow.key,
+		   {.src = codes.src,
+		    .dst = codes.dst,
+		    .identity = flow.identity,
+		    .amount = amount,
+		    .inside = forwarded_.inside(flow.true_ends(), flow.key->direction, amount),
+		    .translation = flow.translation.get()});
 }
 
 void FlowReader::learn(NewFlow &flow)

@@ -2,6 +2,7 @@
 #include "forwarded.h"
 
 #include <algorithm>
+#include <deque>
 #include <iterator>
 #include <utility>
 
@@ -57,7 +58,8 @@ void Forwarded::begin(Window &window, const Tunnels &tunnels, TrueEnds &true_end
 // seen.
 void Forwarded::find_ends(Window &window, TrueEnds &true_ends)
 {
-	std::vector<NewFlow> asked;
+	NewFlows asked;
+	std::deque<flow_key> keys; // of these, which stay where they are
 	for (const OverflowFlow &flow : seen_) {
 		flow_key key = flow.key;
 		key.direction = FLOW_EGRESS;
@@ -65,14 +67,14 @@ void Forwarded::find_ends(Window &window, TrueEnds &true_ends)
 		known->second.windows = 0;
 		if (is_new || known->second.asked.asks_again())
 			asked.push_back(
-			    {.key = key, .slot = no_slot, .total = flow.amount, .identity = known->second.asked});
+			    {.key = &keys.emplace_back(key), .slot = no_slot, .identity = known->second.asked});
 	}
 	if (asked.empty())
 		return;
 	true_ends.find(asked);
 	window.nat_look_ups += true_ends.look_ups();
 	for (const NewFlow &flow : asked) {
-		Ends &ends = ends_.at(flow_of(flow.key));
+		Ends &ends = ends_.at(flow_of(*flow.key));
 		ends.asked = flow.identity;
 		move_debt(ends.key, flow_of(flow.true_ends()));
 		ends.key = flow_of(flow.true_ends());

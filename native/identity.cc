@@ -6,15 +6,14 @@
 namespace weir
 {
 
-bool Identifier::identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own,
-			  std::vector<NewFlow> &flows)
+bool Identifier::meet(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own, NewFlow &flow)
 {
-	for (NewFlow &flow : flows)
-		judge_tunnel(flow.key, flow.identity);
-	if (own)
-		for (NewFlow &flow : flows)
-			find_own(slots, *own, flow);
-	std::erase_if(flows, [](const NewFlow &flow) { return flow.is_early; });
+	judge_tunnel(*flow.key, flow.identity);
+	return !own || flow.key->transport != IPPROTO_TCP || find_own(slots, *own, flow);
+}
+
+bool Identifier::identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own, NewFlows &flows)
+{
 	// Who its client is goes by the true ends: on the wire the two directions may show different ones.
 	true_ends_.find(flows);
 	if (own)
@@ -42,21 +41,21 @@ std::optional<flow_cold> Identifier::cold_of(const MapView<flow_slot> &slots, co
 	return openings_.cold_of(slots, flow.slot);
 }
 
-void Identifier::find_own(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow)
+// Returns false where it may be of a connection that began after the list of them was made.
+bool Identifier::find_own(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow)
 {
-	if (flow.key.transport != IPPROTO_TCP)
-		return;
 	const std::optional<flow_cold> cold = cold_of(slots, flow);
-	if (own.contain(flow.key, cold))
+	if (own.contain(*flow.key, cold)) {
 		flow.identity.disposition = LEFT_OUT_SELF;
-	else
-		flow.is_early = cold && own.may_miss(cold->first_ns);
+		return true;
+	}
+	return !cold || !own.may_miss(cold->first_ns);
 }
 
 // This process knows the address that it dialled, such as a Service's, and not what the packets show.
 void Identifier::find_own_translated(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow)
 {
-	if (flow.key.transport == IPPROTO_TCP && flow.dialled && own.contain(*flow.dialled, cold_of(slots, flow)))
+	if (flow.dialled && flow.key->transport == IPPROTO_TCP && own.contain(*flow.dialled, cold_of(slots, flow)))
 		flow.identity.disposition = LEFT_OUT_SELF;
 }
 

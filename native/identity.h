@@ -12,6 +12,7 @@
 #include "../bpf/flow.h"
 #include "device_places.h"
 #include "file_descriptor.h"
+#include "huge_pages.h"
 #include "openings.h"
 #include "own_connections.h"
 #include "roles.h"
@@ -52,22 +53,26 @@ enum class TunnelMode : uint8_t { inner, outer, both };
 // A flow of the overflow map has no slot.
 constexpr uint32_t no_slot = UINT32_MAX;
 
-// Kept small: a first read has as many as there are flows.
+// Kept small: a first read has as many as there are flows, and goes over them several times.
 struct NewFlow {
-	flow_key key;
+	const flow_key *key; // stays where it is until the read ends
 	uint32_t slot;
-	initiator told = INITIATOR_UNKNOWN; // by conntrack
-	bool is_early = false;		    // nobody can tell yet what it is: it stays in the table until the next read
-	flow_amount total;		    // since the slot was opened
+	uint32_t before = 0;		    // another undecided flow of its connection, by index plus one; 0: none
 	Identity identity = {};		    // what was known when it was asked about before
+	uint64_t first_ns = 0;		    // its first packet; of undecided ones
+	initiator told = INITIATOR_UNKNOWN; // by conntrack
+	bool begins_connection = false;	    // nobody had seen the connection
 	std::unique_ptr<Translation> translation = nullptr; // none: its packets show the true ends
 	std::unique_ptr<flow_key> dialled = nullptr;	    // what the client of a translated connection wanted
 
 	const flow_key &true_ends() const
 	{
-		return translation ? translation->ends : key;
+		return translation ? translation->ends : *key;
 	}
 };
+static_assert(sizeof(NewFlow) == 56);
+
+using NewFlows = HugeVector<NewFlow>;
 
 class Identifier
 {
@@ -79,10 +84,13 @@ class Identifier
 	{
 	}
 
-	// own: undefined where the agent's own connections leave as any other.
-	// Returns whether flows that are not new have another identity now: roles().follow() tells.
-	bool identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own,
-		      std::vector<NewFlow> &flows);
+	// What the key of a new flow tells; own: undefined where the agent's own connections leave as any other.
+	// Returns false where nobody can tell yet what it is: it stays in the table until the next read.
+	bool meet(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own, NewFlow &flow);
+
+	// All that were met in this read. Who the clients are, roles().follow() tells afterwards; returns whether it
+	// tells something else now of flows that are not new.
+	bool identify(const MapView<flow_slot> &slots, const std::optional<OwnConnections> &own, NewFlows &flows);
 
 	TrueEnds &true_ends()
 	{
@@ -107,7 +115,7 @@ class Identifier
       private:
 	std::optional<flow_cold> cold_of(const MapView<flow_slot> &slots, const NewFlow &flow);
 	void find_own_translated(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow);
-	void find_own(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow);
+	bool find_own(const MapView<flow_slot> &slots, const OwnConnections &own, NewFlow &flow);
 
 	Openings &openings_;
 	TrueEnds true_ends_;

@@ -44,6 +44,13 @@ class Openings
 		return {.first_ns = cold.first_ns, .ifindex = cold.ifindex, .signals = load(cold.signals)};
 	}
 
+	// Before cold_of() is asked for it. Inline for the reason that Conversations::prefetch() is.
+	__attribute__((always_inline)) void prefetch(uint32_t index) const
+	{
+		if (cold_)
+			__builtin_prefetch(&(*cold_)[index]);
+	}
+
 	// Its opening was seen, and no FIN or RST.
 	bool is_open(const MapView<flow_slot> &slots, uint32_t index)
 	{

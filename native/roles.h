@@ -7,10 +7,13 @@
 #include <optional>
 #include <vector>
 
+#include <netinet/in.h>
+
 #include "../bpf/flow.h"
 #include "conversations.h"
 #include "failure.h"
 #include "file_descriptor.h"
+#include "huge_pages.h"
 #include "node_sockets.h"
 #include "openings.h"
 
@@ -19,6 +22,7 @@ namespace weir
 
 struct Identity;
 struct NewFlow;
+using NewFlows = HugeVector<NewFlow>;
 
 class Roles
 {
@@ -26,8 +30,8 @@ class Roles
 	// guess: where nothing else tells, the end with the higher port is the client.
 	Roles(Openings &openings, NodeSockets sockets, bool guess);
 
-	// Returns whether a connection that was known before is seen otherwise now.
-	bool decide(const MapView<flow_slot> &slots, std::vector<NewFlow> &flows);
+	// What it finds, follow() tells. Returns whether a connection that was known before is seen otherwise now.
+	bool decide(const MapView<flow_slot> &slots, NewFlows &flows);
 
 	// A slot has this identity from now on, or not any more.
 	void keep(const Identity &identity);
@@ -42,15 +46,23 @@ class Roles
 	}
 
       private:
-	// A connection of this read that no handshake tells about.
+	// Of the first packet of a flow: it has none, or one whose time nobody noted, as in the overflow map.
+	static constexpr uint64_t never = UINT64_MAX;
+	static constexpr uint64_t some_time = UINT64_MAX - 1;
+	static bool is_datagram(uint8_t transport)
+	{
+		return transport == IPPROTO_UDP || transport == IPPROTO_UDPLITE;
+	}
+
+	// What the flows of a connection show that no handshake tells about.
 	struct Undecided {
-		uint32_t connection;
 		bool is_new;
 		uint64_t lower_first_ns, higher_first_ns; // first packet that the end sent; UINT64_MAX: none
 	};
 
-	void gather(const MapView<flow_slot> &slots, NewFlow &flow);
-	void note_undecided(const NewFlow &flow, bool is_new, uint64_t first_ns);
+	void gather_all(const MapView<flow_slot> &slots, NewFlows &flows);
+	bool gather(const MapView<flow_slot> &slots, NewFlows &flows, uint32_t index);
+	static Undecided undecided_of(const NewFlows &flows, uint32_t last_flow);
 	void read_sockets();
 	void settle(Conversation &connection, bool is_new, Verdict verdict);
 	Verdict judge(const Conversation &connection, const Undecided &undecided) const;
@@ -62,7 +74,7 @@ class Roles
 	bool guess_;
 	Conversations conversations_;
 	bool changed_ = false;
-	std::vector<Undecided> undecided_;
+	bool any_undecided_ = false;
 	std::optional<Failure> sockets_failure_;
 };
 

@@ -41,15 +41,15 @@ bool kernel_translates()
 
 } // namespace
 
-void TrueEnds::find(std::vector<NewFlow> &flows)
+void TrueEnds::find(NewFlows &flows)
 {
 	look_ups_ = {};
-	findings_.assign(flows.size(), Finding::not_asked);
 	if (!conntrack_ || flows.empty() || !kernel_translates())
 		return;
+	findings_.assign(flows.size(), Finding::not_asked);
 	std::map<uint32_t, Questions> by_base;
 	for (uint32_t index = 0; index < flows.size(); index++) {
-		const flow_key &key = flows[index].key;
+		const flow_key &key = *flows[index].key;
 		if (flows[index].identity.disposition != LEAVES)
 			continue;
 		Questions &questions = by_base[places_->base_of(key.iface)];
@@ -72,7 +72,7 @@ void TrueEnds::find(std::vector<NewFlow> &flows)
 }
 
 // The socket there is made anew each time: while it is open, the namespace cannot go.
-void TrueEnds::ask_in(uint32_t base, std::vector<NewFlow> &flows, const Questions &questions)
+void TrueEnds::ask_in(uint32_t base, NewFlows &flows, const Questions &questions)
 {
 	const std::optional<NetworkNamespace> place = places_->with_base(base);
 	if (!place) {
@@ -85,7 +85,7 @@ void TrueEnds::ask_in(uint32_t base, std::vector<NewFlow> &flows, const Question
 	ask(flows, questions);
 }
 
-void TrueEnds::ask(std::vector<NewFlow> &flows, const Questions &questions)
+void TrueEnds::ask(NewFlows &flows, const Questions &questions)
 {
 	const auto &[by_tuple, by_list] = questions;
 	const auto all_are = [&](Finding finding) {
@@ -107,12 +107,12 @@ void TrueEnds::ask(std::vector<NewFlow> &flows, const Questions &questions)
 }
 
 // As the packets show it, and the other way round: so every sight of a connection is found by one of its two tuples.
-void TrueEnds::look_up(std::vector<NewFlow> &flows, std::vector<uint32_t> asked)
+void TrueEnds::look_up(NewFlows &flows, std::vector<uint32_t> asked)
 {
 	for (const bool other_way : {false, true}) {
 		std::vector<flow_key> tuples;
 		for (const uint32_t index : asked) {
-			const flow_key tuple = tuple_of(flows[index].key);
+			const flow_key tuple = tuple_of(*flows[index].key);
 			tuples.push_back(other_way ? reversed(tuple) : tuple);
 		}
 		const std::vector<Answer> answers =
@@ -132,7 +132,7 @@ void TrueEnds::look_up(std::vector<NewFlow> &flows, std::vector<uint32_t> asked)
 
 // The kernel compares all bits of a mask, so there are two lists: who is translated at the source, and who is at the
 // destination alone.
-void TrueEnds::list_translated(std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked)
+void TrueEnds::list_translated(NewFlows &flows, const std::vector<uint32_t> &asked)
 {
 	const bool sources = list(flows, asked, {.status = IPS_SRC_NAT, .status_mask = IPS_SRC_NAT});
 	const bool destinations = list(flows, asked, {.status = IPS_DST_NAT, .status_mask = IPS_NAT_MASK});
@@ -143,12 +143,11 @@ void TrueEnds::list_translated(std::vector<NewFlow> &flows, const std::vector<ui
 
 // A flow does not have the id by which conntrack tells echoes apart, so all connections that look like it are listed,
 // those that are not translated among them.
-void TrueEnds::list_queries(std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked, uint8_t family,
-			    uint8_t protocol)
+void TrueEnds::list_queries(NewFlows &flows, const std::vector<uint32_t> &asked, uint8_t family, uint8_t protocol)
 {
 	std::vector<uint32_t> of_protocol;
 	for (const uint32_t index : asked)
-		if (flows[index].key.transport == protocol)
+		if (flows[index].key->transport == protocol)
 			of_protocol.push_back(index);
 	const bool whole = list(flows, of_protocol, {.family = family, .protocol = protocol});
 	for (const uint32_t index : of_protocol)
@@ -157,7 +156,7 @@ void TrueEnds::list_queries(std::vector<NewFlow> &flows, const std::vector<uint3
 }
 
 // Returns whether the list is whole.
-bool TrueEnds::list(std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked, const ConnectionFilter &filter)
+bool TrueEnds::list(NewFlows &flows, const std::vector<uint32_t> &asked, const ConnectionFilter &filter)
 {
 	if (asked.empty())
 		return true;
@@ -177,7 +176,7 @@ bool TrueEnds::list(std::vector<NewFlow> &flows, const std::vector<uint32_t> &as
 // The same connection may come again.
 void TrueEnds::note(NewFlow &flow, uint32_t index, const Connection &connection)
 {
-	const flow_key seen = tuple_of(flow.key);
+	const flow_key seen = tuple_of(*flow.key);
 	const std::array<flow_key, 4> ways = sights(connection);
 	const auto way = std::find_if(ways.begin(), ways.end(),
 				      [&](const flow_key &sight) { return same_key(sight.words, seen.words); });
@@ -214,7 +213,7 @@ void TrueEnds::note_dialled(NewFlow &flow)
 	translation.dialled_port = flow.dialled->dst_port;
 }
 
-void TrueEnds::settle(std::vector<NewFlow> &flows)
+void TrueEnds::settle(NewFlows &flows)
 {
 	for (size_t index = 0; index < flows.size(); index++) {
 		NewFlow &flow = flows[index];
@@ -223,9 +222,9 @@ void TrueEnds::settle(std::vector<NewFlow> &flows)
 		if (finding == Finding::found) {
 			const flow_key &ends = flow.translation->ends;
 			flow.translation->src_differs =
-			    !same_end(ends.src, ends.src_port, flow.key.src, flow.key.src_port);
+			    !same_end(ends.src, ends.src_port, flow.key->src, flow.key->src_port);
 			flow.translation->dst_differs =
-			    !same_end(ends.dst, ends.dst_port, flow.key.dst, flow.key.dst_port);
+			    !same_end(ends.dst, ends.dst_port, flow.key->dst, flow.key->dst_port);
 			const bool translated = flow.translation->src_differs || flow.translation->dst_differs;
 			look_ups_.translated += translated;
 			look_ups_.untranslated += !translated;

@@ -9,11 +9,13 @@
 
 #include "conntrack.h"
 #include "device_places.h"
+#include "huge_pages.h"
 
 namespace weir
 {
 
 struct NewFlow;
+using NewFlows = HugeVector<NewFlow>;
 
 // What became of the flows that were asked about in one collect.
 struct NatLookUps {
@@ -48,7 +50,7 @@ class TrueEnds
 	}
 
 	// Gives flows their translation, and what conntrack tells of the initiator.
-	void find(std::vector<NewFlow> &flows);
+	void find(NewFlows &flows);
 	// Of the last find().
 	const NatLookUps &look_ups() const
 	{
@@ -62,16 +64,15 @@ class TrueEnds
 	struct Questions {
 		std::vector<uint32_t> by_tuple, by_list;
 	};
-	void ask_in(uint32_t base, std::vector<NewFlow> &flows, const Questions &questions);
-	void ask(std::vector<NewFlow> &flows, const Questions &questions);
-	void look_up(std::vector<NewFlow> &flows, std::vector<uint32_t> asked);
-	bool list(std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked, const ConnectionFilter &filter);
-	void list_translated(std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked);
-	void list_queries(std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked, uint8_t family,
-			  uint8_t protocol);
+	void ask_in(uint32_t base, NewFlows &flows, const Questions &questions);
+	void ask(NewFlows &flows, const Questions &questions);
+	void look_up(NewFlows &flows, std::vector<uint32_t> asked);
+	bool list(NewFlows &flows, const std::vector<uint32_t> &asked, const ConnectionFilter &filter);
+	void list_translated(NewFlows &flows, const std::vector<uint32_t> &asked);
+	void list_queries(NewFlows &flows, const std::vector<uint32_t> &asked, uint8_t family, uint8_t protocol);
 	void note(NewFlow &flow, uint32_t index, const Connection &connection);
 	static void note_dialled(NewFlow &flow);
-	void settle(std::vector<NewFlow> &flows);
+	void settle(NewFlows &flows);
 
 	std::shared_ptr<Conntrack> conntrack_; // of this process's own namespace
 	std::shared_ptr<const DevicePlaces> places_;

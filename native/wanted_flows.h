@@ -19,11 +19,11 @@ namespace weir
 class WantedFlows
 {
       public:
-	WantedFlows(const std::vector<NewFlow> &flows, const std::vector<uint32_t> &asked)
+	WantedFlows(const NewFlows &flows, const std::vector<uint32_t> &asked)
 	    : flows_(flows), table_(std::bit_ceil(2 * asked.size()))
 	{
 		for (const uint32_t index : asked) {
-			const uint32_t hash = hash_of(tuple_of(flows[index].key));
+			const uint32_t hash = hash_of(tuple_of(*flows[index].key));
 			size_t at = place(hash);
 			while (table_[at].flow != none)
 				at = next(at);
@@ -36,7 +36,7 @@ class WantedFlows
 		const uint32_t hash = hash_of(tuple);
 		for (size_t at = place(hash); table_[at].flow != none; at = next(at))
 			if (table_[at].hash == hash &&
-			    same_key(tuple_of(flows_[table_[at].flow].key).words, tuple.words))
+			    same_key(tuple_of(*flows_[table_[at].flow].key).words, tuple.words))
 				visit(table_[at].flow);
 	}
 
@@ -60,7 +60,7 @@ class WantedFlows
 		return (at + 1) & (table_.size() - 1);
 	}
 
-	const std::vector<NewFlow> &flows_;
+	const NewFlows &flows_;
 	std::vector<Entry> table_;
 };
 

@@ -42,6 +42,47 @@ test('metrics with the same attributes share their series; with others they do n
   t.deepEqual([...pointsOf(other!)], [['[]', 7]]);
 });
 
+const ofZones = [
+  { 'src.address': 'a', 'network.flow.inter_zone': true, bytes: 1, packets: 1 },
+  { 'src.address': 'b', 'network.flow.inter_zone': false, bytes: 2, packets: 1 },
+  { 'src.address': 'c', 'network.flow.inter_zone': true, bytes: 4, packets: 1 },
+];
+
+test('a metric of some of the rows shares the series of one of all rows where it has the same attributes', (t) => {
+  const [bytes, , between] = createMetricsOfFlows()(createTestTables()(ofZones), both('src.address'));
+  t.is(between!.series, bytes!.series);
+  t.deepEqual(
+    [...pointsOf(between!)],
+    [
+      ['[["src.address","a"]]', 1],
+      ['[["src.address","c"]]', 4],
+    ],
+  );
+});
+
+test('a metric of some of the rows alone makes no series of the others', (t) => {
+  const selections = [{ metric: flowMetrics[2]!, attributes: ['src.address'] }];
+  const [between, ...others] = createMetricsOfFlows()(createTestTables()(ofZones), selections);
+  t.deepEqual([between!.series.size, [...between!.values], others.length], [2, [1, 4], 0]);
+  const within = ofZones.filter((row) => !row['network.flow.inter_zone']);
+  t.deepEqual(createMetricsOfFlows()(createTestTables()(within), selections), []);
+});
+
+test('tables come metric by metric of the same rows, each under every preset', (t) => {
+  const table = createTestTables()(ofZones, { metricNames: ['beyla', 'obi'] });
+  const selections = flowMetrics.map((metric, m) => ({
+    metric,
+    attributes: m === 1 ? ['direction'] : ['src.address'],
+  }));
+  t.deepEqual(
+    createMetricsOfFlows()(table, selections).map(({ metric }) => metric.name),
+    [
+      ...['beyla.network.flow.bytes', 'beyla.network.flow.packets', 'obi.network.flow.bytes'],
+      ...['obi.network.flow.packets', 'beyla.network.inter.zone.bytes', 'obi.network.inter.zone.bytes'],
+    ],
+  );
+});
+
 test('every preset gets every metric, without the attributes that it has no name for', (t) => {
   const table = createTestTables()(rows, { metricNames: ['beyla', 'otel'] });
   const tables = createMetricsOfFlows()(table, both('src.address', 'direction'));

@@ -21,6 +21,7 @@ test('keeps the rows named, with their ends, attributes and measures, in the ord
   t.deepEqual(valuesOf(some, 'server.port'), [443, 443]);
   t.deepEqual([...some.measures.bytes, ...some.measures.packets], [30, 10, 3, 1]);
   t.deepEqual([...some.ends.dst], [0, 1]);
+  t.is(some.columns.get('dst.zone')!.rows, some.ends.dst, 'columns of one end share its codes');
 });
 
 test('finds the rows of which an attribute is true', (t) => {

@@ -240,8 +240,9 @@ export interface KernelTable {
   /** Interfaces whose ingress is counted (or masters all of whose ports are): forwarded packets from them are not. */
   setCovered(indexes: readonly number[]): void;
   /**
-   * The tunnels that tell what carries one, for the next collect on, and for flows that are known already. One that is
-   * not in the list any more holds until a collect that began without it is committed. At the start there are none.
+   * The tunnels that tell what carries one: to the programs at once, to the next collect on, and for flows that are known
+   * already. One that is not in the list any more holds until a collect that began without it is committed. At the start
+   * there are none.
    */
   setTunnels(list: TunnelList): void;
   /** Rows that a collect may need right now. */
@@ -316,6 +317,7 @@ interface AddonTable {
   ): Promise<string[]>;
   detachOffLoop(index: number, direction: HookDirection): Promise<void>;
   setCovered(indexes: readonly number[]): void;
+  publishTunnels(list: CodedTunnelList): void;
   setTunnels(list: CodedTunnelList): void;
   rowBound(): number;
   collect(columns: FlowColumns, ownConnections?: Uint8Array): Promise<Omit<Collected, 'maxSlots'>>;
@@ -470,7 +472,10 @@ function kernelTable(
   let closing: Promise<void> | undefined;
   let newEpochDue = false;
   const forgetOwn = pin === undefined ? undefined : rememberOwn(table, ownConnections);
-  const tunnels = createTunnelWindow((list) => table.setTunnels(list));
+  const tunnels = createTunnelWindow({
+    publish: (list) => table.publishTunnels(list),
+    apply: (list) => table.setTunnels(list),
+  });
   const whileOpen = <Result>(work: () => Result): Result => {
     if (closing !== undefined) throw new WeirError('native/argument', 'the kernel table is closed');
     return call(work, source);

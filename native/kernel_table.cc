@@ -60,6 +60,7 @@ void KernelTable::define(Napi::Env env)
 			    InstanceMethod<&KernelTable::collect>("collect"),
 			    InstanceMethod<&KernelTable::remember_own>("rememberOwn"),
 			    InstanceMethod<&KernelTable::commit>("commit"),
+			    InstanceMethod<&KernelTable::publish_tunnels>("publishTunnels"),
 			    InstanceMethod<&KernelTable::set_tunnels>("setTunnels"),
 			    InstanceMethod<&KernelTable::new_endpoint_epoch>("newEndpointEpoch"),
 			    InstanceMethod<&KernelTable::settle>("settle"),
@@ -278,8 +279,8 @@ Napi::Value KernelTable::commit(const Napi::CallbackInfo &info)
 	    });
 }
 
-// setTunnels(list)
-void KernelTable::set_tunnels(const Napi::CallbackInfo &info)
+// publishTunnels(list): to the programs, whose next packet may be one of them.
+void KernelTable::publish_tunnels(const Napi::CallbackInfo &info)
 {
 	const TunnelList list = tunnel_list_of(info[0].As<Napi::Object>());
 	std::set<uint32_t> devices;
@@ -289,7 +290,12 @@ void KernelTable::set_tunnels(const Napi::CallbackInfo &info)
 		publish_carrying_ports(loaded_->object.map_descriptor("carrying_ports"), list);
 		loaded_->devices.set_tunnels(devices);
 	});
-	loaded_->reader.set_tunnels(list);
+}
+
+// setTunnels(list): to the reader, while it does not read.
+void KernelTable::set_tunnels(const Napi::CallbackInfo &info)
+{
+	loaded_->reader.set_tunnels(tunnel_list_of(info[0].As<Napi::Object>()));
 }
 
 void KernelTable::new_endpoint_epoch(const Napi::CallbackInfo &)

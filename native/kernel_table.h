@@ -33,6 +33,7 @@ class KernelTable : public Napi::ObjectWrap<KernelTable>
 	Napi::Value collect(const Napi::CallbackInfo &info);
 	void remember_own(const Napi::CallbackInfo &info);
 	Napi::Value commit(const Napi::CallbackInfo &info);
+	void publish_tunnels(const Napi::CallbackInfo &info);
 	void set_tunnels(const Napi::CallbackInfo &info);
 	void new_endpoint_epoch(const Napi::CallbackInfo &info);
 	Napi::Value settle(const Napi::CallbackInfo &info);

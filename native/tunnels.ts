@@ -61,8 +61,15 @@ export interface CodedTunnelList extends TunnelList {
 
 const none: TunnelList = { tunnels: [], addresses: [] };
 
-/** `apply` is called between two collects, when what holds is not what held before. */
-export function createTunnelWindow(apply: (list: CodedTunnelList) => void) {
+export interface TunnelSink {
+  /** For the programs, which look into packets by it as they come: at once. */
+  publish(list: CodedTunnelList): void;
+  /** For what is told of flows, between two collects. */
+  apply(list: CodedTunnelList): void;
+}
+
+/** The sink is called when what holds is not what held before. */
+export function createTunnelWindow({ publish, apply }: TunnelSink) {
   /** In force one after the other since the last commit. */
   let lists: readonly TunnelList[] = [none];
   let collected = none;
@@ -71,17 +78,16 @@ export function createTunnelWindow(apply: (list: CodedTunnelList) => void) {
   return {
     set(list: TunnelList): void {
       const checked = checkTunnels(list);
-      if (!isDeepStrictEqual(checked, lists.at(-1))) lists = [...lists, checked];
+      if (isDeepStrictEqual(checked, lists.at(-1))) return;
+      lists = [...lists, checked];
+      publish(coded(joined(lists)));
     },
     collectBegins(): void {
       collected = lists.at(-1) ?? none;
       const all = lists.length === 1 ? collected : joined(lists);
       if (isDeepStrictEqual(all, applied)) return;
-      apply({
-        addresses: all.addresses,
-        others: all.others ?? [],
-        tunnels: all.tunnels.map((tunnel) => ({ base: 0, ...tunnel, code: tunnelKinds.indexOf(tunnel.kind) })),
-      });
+      publish(coded(all));
+      apply(coded(all));
       applied = all;
     },
     committed(): void {
@@ -95,6 +101,12 @@ const joined = (lists: readonly TunnelList[]): TunnelList => ({
   tunnels: lists.toReversed().flatMap(({ tunnels }) => tunnels),
   addresses: lists.flatMap(({ addresses }) => addresses),
   others: lists.flatMap(({ others = [] }) => others),
+});
+
+const coded = ({ tunnels, addresses, others = [] }: TunnelList): CodedTunnelList => ({
+  addresses,
+  others,
+  tunnels: tunnels.map((tunnel) => ({ base: 0, ...tunnel, code: tunnelKinds.indexOf(tunnel.kind) })),
 });
 
 /** Addresses of another length would let the addon read past their end. */

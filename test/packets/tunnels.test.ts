@@ -14,7 +14,7 @@ import {
   type TunnelList,
   type TunnelMode,
 } from '../../native/index.ts';
-import { concatBytes, ipv4, mappedAddress, tcp, udp } from '../support/frames.ts';
+import { concatBytes, ethernet, ipv4, mappedAddress, tcp, udp } from '../support/frames.ts';
 import { enterNewNetworkNamespace } from '../support/native.ts';
 import { A, A6, B, B6, hex, LOOPBACK, read, run, TCP, UDP, v4, v6 } from './frame-runs.ts';
 
@@ -300,6 +300,21 @@ test('with outer, what is inside is left out at the tunnel device, and what carr
   await run(underlay, frame, {}, 'egress');
   const { rows: carrying } = await read(underlay);
   t.like(carrying[0], { src: hex(mappedAddress(A)), tunnel: 'vxlan', bytes: frame.length });
+});
+
+test('a large packet is measured with the headers inside from the first one on, before any read of the table', async (t) => {
+  const table = await open(t, 'both');
+  const [payloadBytes, segmentBytes, segments] = [60, 20, 3];
+  const inside = ethernet(
+    0x0800,
+    ipv4({ src: '10.0.0.1', dst: '10.0.0.2', protocol: TCP }, tcp(1, 2, 0x10, new Uint8Array(payloadBytes))),
+  );
+  const large = v4(UDP, udp(40_000, 4789, concatBytes(new Uint8Array(8), inside)));
+  table.setTunnels(listOf(vxlan));
+  await run(table, large, { gsoSize: segmentBytes, gsoSegs: segments }, 'egress');
+  const { rows } = await read(table);
+  const headers = large.length - payloadBytes;
+  t.like(rows[0], { tunnel: 'vxlan', packets: segments, bytes: large.length + (segments - 1) * headers });
 });
 
 test('lists that the addon could not take are refused', async (t) => {

@@ -19,7 +19,7 @@ import {
 import { icmpEchoes, udpDatagrams, type WireAmount } from '../support/traffic.ts';
 import { everySource, FLOW, observe, type Run, sourceNames, totalsBy } from './every-source.ts';
 
-const PATIENCE_MS = longerWhenEmulated(10_000);
+const PATIENCE_MS = longerWhenEmulated(30_000);
 const POLL_MS = 100;
 
 test.after.always(removeNetworkNamespaces);

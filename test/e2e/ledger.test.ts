@@ -19,7 +19,7 @@ import { startAgent } from './agent.ts';
 import { at, closes, meter, scrape } from './ledger-figures.ts';
 
 const MEGABYTE = 1024 * 1024;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 const POLL_MS = 100;
 const TCP = 6;
 const names = [

@@ -10,6 +10,7 @@ import { ETHERTYPE_IPV4, ethernet, ipv4, words } from '../support/frames.ts';
 import { attachedProgramCount, sendFrame } from '../support/native.ts';
 import {
   createNetworkNamespace,
+  disableIpv6,
   type NetworkNamespace,
   removeNetworkNamespaces,
 } from '../support/network-namespace.ts';
@@ -39,7 +40,7 @@ service:
 /** The agent's host and what is joined to it; nothing crosses a wire but what the test sends. */
 function hosts() {
   const [host, peer] = [createNetworkNamespace(), createNetworkNamespace()];
-  for (const { run } of [host, peer]) run('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6');
+  for (const namespace of [host, peer]) disableIpv6(namespace);
   return { host, peer };
 }
 

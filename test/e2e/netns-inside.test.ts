@@ -8,6 +8,7 @@ import { udpFrame } from '../support/frames.ts';
 import { sendFrame } from '../support/native.ts';
 import {
   createNetworkNamespace,
+  disableIpv6,
   joinByVeth,
   NFT,
   removeNetworkNamespaces,
@@ -106,7 +107,7 @@ for (const moved of [false, true]) {
     const [atHost, beyondHost] = joinByVeth(host, createNetworkNamespace(), { quiet: true });
     const [atEdge, beyondEdge] = joinByVeth(edge, createNetworkNamespace(), { quiet: true });
     // The device would announce itself.
-    for (const { run } of [host, edge]) run('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6');
+    for (const namespace of [host, edge]) disableIpv6(namespace);
     addTunnel(moved ? atHost : atEdge);
     if (moved) host.run('ip', 'link', 'set', 'vxlan0', 'netns', edge.name);
     edge.run('ip', 'link', 'set', 'vxlan0', 'up');

@@ -9,7 +9,7 @@ import type { ExecutionContext } from 'ava';
 import { mountBpfFileSystem } from '../support/bpf-file-system.ts';
 import { udpFrame } from '../support/frames.ts';
 import { attachedProgramCount, sendFrame } from '../support/native.ts';
-import { createNetworkNamespace, type NetworkNamespace } from '../support/network-namespace.ts';
+import { createNetworkNamespace, disableIpv6, type NetworkNamespace } from '../support/network-namespace.ts';
 import type { ReceivedPoint } from '../support/received-points.ts';
 import { type Agent, type Sink, startSink, sumsBy, until } from './agent.ts';
 
@@ -38,7 +38,7 @@ service:
 /** The agent's host with a server on its loopback, and a peer; nothing crosses a wire but what the test sends. */
 export async function hosts(t: ExecutionContext) {
   const [host, peer] = [createNetworkNamespace(), createNetworkNamespace()];
-  for (const { run } of [host, peer]) run('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6');
+  for (const namespace of [host, peer]) disableIpv6(namespace);
   join(host, peer, 'eth0');
   const sink = await startSink(host);
   t.teardown(sink.stop);

@@ -6,7 +6,7 @@ import test from 'ava';
 import { mountBpfFileSystem, unmountBpfFileSystems } from '../support/bpf-file-system.ts';
 import { ETHERTYPE_IPV4, ethernet, ipv4, tcp } from '../support/frames.ts';
 import { attachedProgramCount, sendFrame } from '../support/native.ts';
-import { createNetworkNamespace, removeNetworkNamespaces } from '../support/network-namespace.ts';
+import { createNetworkNamespace, disableIpv6, removeNetworkNamespaces } from '../support/network-namespace.ts';
 import { runAgent, startAgent, sumsBy, until } from './agent.ts';
 import { attached, configWith, hosts, join, ledgerOf, leftBehind, METRIC, send, total } from './pinned.ts';
 
@@ -97,7 +97,7 @@ test.serial('a path that cannot hold pins is an error that says why', async (t) 
 test.serial('interfaces that changed while no agent ran are found as they are now', async (t) => {
   const { host, peer, sink, pinPath } = await hosts(t);
   const elsewhere = createNetworkNamespace();
-  elsewhere.run('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6');
+  disableIpv6(elsewhere);
   for (const name of ['gone', 'unwanted', 'moved', 'before']) join(host, peer, name);
   sink.refuse();
   const first = await startAgent(host, configWith(pinPath));

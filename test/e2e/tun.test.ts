@@ -3,7 +3,7 @@
 import test from 'ava';
 import { ipv4, udp } from '../support/frames.ts';
 import { openTun, type Tun } from '../support/native.ts';
-import { createNetworkNamespace, removeNetworkNamespaces } from '../support/network-namespace.ts';
+import { createNetworkNamespace, disableIpv6, removeNetworkNamespaces } from '../support/network-namespace.ts';
 import { until } from './agent.ts';
 import { everySource, FLOW, observe, sourceNames, totalsBy } from './every-source.ts';
 
@@ -36,7 +36,7 @@ test('packets of a tun device are flows, counted from the IP header on, both way
   const tun = openTun(namespace.name, 'tun0');
   t.teardown(tun.close);
   // Else the kernel asks for routers as the device comes up, before the agent counts.
-  namespace.run('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/tun0/disable_ipv6');
+  disableIpv6(namespace, 'tun0');
   namespace.run('ip', 'link', 'set', 'tun0', 'up');
   namespace.run('ip', 'address', 'add', `${HERE}/24`, 'dev', 'tun0');
   const datagram = ipv4({ src: THERE, dst: '10.201.0.9', protocol: 17 }, udp(5000, 53, new Uint8Array(200)));

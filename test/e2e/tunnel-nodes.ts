@@ -2,6 +2,7 @@
 
 import {
   createNetworkNamespace,
+  disableIpv6,
   joinByVeth,
   type NetworkNamespace,
   type VethEnd,
@@ -27,8 +28,9 @@ function nodeBehind(uplink: VethEnd, number: number): Node {
   const [inside, outside] = joinByVeth(pod, namespace, { mtuBytes: TUNNEL_MTU_BYTES });
   const gateway = `10.99.${number}.1`;
   const ipv4 = `10.99.${number}.2`;
-  // Devices that come from here on announce nothing of their own.
-  namespace.run('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6');
+  // Nothing of the kernel's own comes from a pod, nor from a device that is added to the node.
+  for (const end of [inside, outside]) disableIpv6(end.namespace, end.name);
+  disableIpv6(namespace);
   namespace.run('ip', 'link', 'add', 'br0', 'type', 'bridge');
   namespace.run('ip', 'address', 'add', `${gateway}/24`, 'dev', 'br0');
   namespace.run('ip', 'link', 'set', 'br0', 'up');

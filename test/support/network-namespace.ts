@@ -3,9 +3,10 @@
  * goes away with its test, with the process, or at the latest with the next test run; nothing else is touched.
  */
 
-import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
+import { ip, linkOf, nextInterfaceName } from './links.ts';
 
 /** nftables; not found by name, since a node module has a command of that name, too. */
 export const NFT = '/usr/sbin/nft';
@@ -99,8 +100,8 @@ export function joinByVeth(
 ): readonly [VethEnd, VethEnd] {
   pairs += 1;
   if (pairs > MAX_PAIRS) throw new RangeError(`more than ${MAX_PAIRS} veth pairs in one test file`);
-  const leftName = nextInterfaceName(left);
-  const rightName = nextInterfaceName(right);
+  const leftName = nextInterfaceName(left.name);
+  const rightName = nextInterfaceName(right.name);
   ip('-n', left.name, 'link', 'add', leftName, 'type', 'veth', 'peer', 'name', rightName, 'netns', right.name);
   const ends = [
     { namespace: left, name: leftName, host: 1 },
@@ -121,6 +122,11 @@ export function joinByVeth(
     introduce(second, first);
   }
   return [first, second];
+}
+
+/** Without IPv6 a device announces no groups and asks for no routers. Default all devices that come from here on. */
+export function disableIpv6({ run }: NetworkNamespace, device = 'default'): void {
+  run('sh', '-c', `echo 1 > /proc/sys/net/ipv6/conf/${device}/disable_ipv6`);
 }
 
 /** Without address resolution an end must be told where the other one is. */
@@ -147,7 +153,7 @@ function configure(
   if (options.offload === false) {
     for (const feature of ['tso', 'gso', 'gro']) namespace.run('ethtool', '-K', name, feature, 'off');
   }
-  const link = linkOf(namespace, name);
+  const link = linkOf(namespace.name, name);
   return { namespace, name, index: link.ifindex, mac: link.address, ipv4, ipv6 };
 }
 
@@ -164,7 +170,7 @@ function namespaceNamed(name: string): NetworkNamespace {
     },
     counters: () => parseSnmp(namespace.run('cat', '/proc/net/snmp')),
     statistics: (interfaceName) => {
-      const { rx, tx } = linkOf(namespace, interfaceName).stats64;
+      const { rx, tx } = linkOf(name, interfaceName).stats64;
       return {
         rxBytes: rx.bytes,
         rxPackets: rx.packets,
@@ -182,36 +188,6 @@ function namespaceNamed(name: string): NetworkNamespace {
     },
   };
   return namespace;
-}
-
-interface LinkCounters {
-  readonly bytes: number;
-  readonly packets: number;
-  readonly dropped: number;
-}
-
-interface Link {
-  readonly ifindex: number;
-  readonly ifname: string;
-  readonly address: string;
-  readonly stats64: { readonly rx: LinkCounters; readonly tx: LinkCounters };
-}
-
-function linkOf(namespace: NetworkNamespace, interfaceName: string): Link {
-  const link = linksOf(namespace).find(({ ifname }) => ifname === interfaceName);
-  if (link === undefined) throw new Error(`${namespace.name} has no interface ${interfaceName}`);
-  return link;
-}
-
-function linksOf(namespace: NetworkNamespace): Link[] {
-  return JSON.parse(ip('-n', namespace.name, '-json', '-statistics', 'link', 'show')) as Link[];
-}
-
-function nextInterfaceName(namespace: NetworkNamespace): string {
-  const taken = new Set(linksOf(namespace).map(({ ifname }) => ifname));
-  let number = 0;
-  while (taken.has(`eth${number}`)) number += 1;
-  return `eth${number}`;
 }
 
 /** Two lines a protocol: `Tcp: InSegs OutSegs`, then `Tcp: 10 12`. */
@@ -241,8 +217,4 @@ function removeLeftNamespaces(): void {
       if (existsSync(`${NAMES_FOLDER}/${name}`)) throw error;
     }
   }
-}
-
-function ip(...commandArguments: readonly string[]): string {
-  return execFileSync('ip', commandArguments, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }

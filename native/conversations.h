@@ -14,6 +14,7 @@
 #include "../bpf/flow.h"
 #include "conversation.h"
 #include "huge_pages.h"
+#include "secret_hash.h"
 
 namespace weir
 {
@@ -112,15 +113,12 @@ class Conversations
 	{
 		const uint64_t end = hash_of_end(key.words, key.src_port),
 			       other = hash_of_end(key.words + 2, key.dst_port);
-		const uint64_t mixed = ((end ^ other) + end * other) * 0xff51afd7ed558ccdu + key.transport;
-		return static_cast<uint32_t>((mixed ^ mixed >> 32) * 0x9e3779b97f4a7c15u >> 32);
+		return static_cast<uint32_t>(SecretHash::of(end + other, (end ^ other) + key.transport));
 	}
 
 	static uint64_t hash_of_end(const __u64 *address, __be16 port)
 	{
-		uint64_t mixed = (address[1] ^ address[0] * 0xd6e8feb86659fd93u) * 0x9e3779b97f4a7c15u;
-		mixed = (mixed ^ mixed >> 32 ^ port) * 0xa0761d6478bd642fu;
-		return mixed ^ mixed >> 29;
+		return SecretHash::of(address[0], address[1], port);
 	}
 
 	uint32_t take_number(const Conversation &wanted)

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <vector>
 
+#include "secret_hash.h"
+
 namespace weir
 {
 
@@ -62,10 +64,7 @@ class Interner
 	{
 		uint64_t words[2];
 		std::memcpy(words, address, sizeof(words));
-		uint64_t mixed = (words[1] ^ words[0] * 0xd6e8feb86659fd93u) * 0x9e3779b97f4a7c15u;
-		mixed ^= mixed >> 32;
-		mixed *= 0xff51afd7ed558ccdu;
-		return mixed ^ mixed >> 29;
+		return SecretHash::of(words[0], words[1]);
 	}
 
 	void grow()

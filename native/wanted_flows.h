@@ -11,6 +11,7 @@
 
 #include "../bpf/flow.h"
 #include "identity.h"
+#include "secret_hash.h"
 #include "sights.h"
 
 namespace weir
@@ -49,7 +50,8 @@ class WantedFlows
 
 	static uint32_t hash_of(const flow_key &tuple)
 	{
-		return static_cast<uint32_t>(flow_hash(tuple.words));
+		const __u64 *words = tuple.words;
+		return static_cast<uint32_t>(SecretHash::of(words[0], words[1], words[2], words[3], words[4]));
 	}
 	size_t place(uint32_t hash) const
 	{

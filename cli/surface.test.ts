@@ -41,6 +41,7 @@ const tls = {
   key_pem: '',
   min_version: '1.2',
   max_version: '',
+  reload_interval: '0s',
 };
 const sending = {
   retry_on_failure: {
@@ -190,6 +191,7 @@ ${pipeline('ebpf_network', 'cidr, zone, reverse_dns, filter, attribute_select, d
         client_ca_file: '',
         min_version: '1.2',
         max_version: '',
+        reload_interval: '0s',
       },
       response_headers: {},
       read_header_timeout: '1m',

@@ -10,6 +10,7 @@ const tls = {
   client_ca_file: '',
   min_version: '1.2',
   max_version: '',
+  reload_interval: 0,
 };
 
 test('an answer that fails costs its own request, and the server goes on', async (t) => {

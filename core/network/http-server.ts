@@ -32,6 +32,7 @@ export interface HttpServer {
 export function createHttpServer(parts: HttpServerParts): HttpServer {
   const { host, address, tls, what, path, example } = parts;
   let server: http.Server | undefined;
+  const stopped = new AbortController();
   const answer = (request: http.IncomingMessage, response: http.ServerResponse) => {
     try {
       parts.answer(request, response);
@@ -43,8 +44,14 @@ export function createHttpServer(parts: HttpServerParts): HttpServer {
   };
   return {
     async start() {
-      const options = await loadServerTls(tls);
-      server = options === undefined ? http.createServer() : https.createServer(options);
+      let secured: https.Server | undefined;
+      const options = await loadServerTls(tls, {
+        host,
+        stopped: stopped.signal,
+        renewed: (renewed) => secured?.setSecureContext(renewed),
+      });
+      if (options !== undefined) secured = https.createServer(options);
+      server = secured ?? http.createServer();
       server.on('request', answer);
       parts.limit?.(server);
       const otherwise = { busy: 'give another port', refused: `give an address of this host, such as ${example}` };
@@ -53,6 +60,7 @@ export function createHttpServer(parts: HttpServerParts): HttpServer {
       return port;
     },
     async stop() {
+      stopped.abort();
       if (server !== undefined) await closeServer(server);
     },
   };

@@ -2,7 +2,7 @@
 
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { ConfigProblem } from '../component/define.ts';
-import { boolean, headers, oneOf, secret, text } from '../config/formats.ts';
+import { boolean, duration, headers, oneOf, secret, text } from '../config/formats.ts';
 import type { ConfigSchema, Property } from '../config/schema.ts';
 import type { Compression } from './compression.ts';
 
@@ -19,27 +19,43 @@ export interface TlsConfig {
   readonly key_pem: string;
   readonly min_version: string;
   readonly max_version: string;
+  /** Milliseconds; 0: never. */
+  readonly reload_interval: number;
 }
 
 const optionalText = (doc: string): Property<string> => ({ format: text, default: '', doc });
+
+/** All three are secret, as upstream has them. */
+export const pemText = (file: string): Property<string> => ({
+  format: secret,
+  default: '',
+  doc: `In place of \`${file}\`: the PEM text itself; secret.`,
+});
+
+export const reloadInterval: Property<number> = {
+  format: duration,
+  default: 0,
+  doc: 'How often the files are read again, for new connections, such as `1h`; `0s`: at the start only.',
+};
 
 export const tlsSchema: ConfigSchema<TlsConfig> = {
   insecure: { format: boolean, default: false, doc: 'Send without TLS.' },
   insecure_skip_verify: { format: boolean, default: false, doc: "Do not check the server's certificate." },
   server_name_override: optionalText('The name that the certificate must carry, where it is not that of the endpoint.'),
   ca_file: optionalText('File with the certificates to trust, PEM; empty: those of the system.'),
-  ca_pem: optionalText('In place of `ca_file`: the PEM text itself.'),
+  ca_pem: pemText('ca_file'),
   include_system_ca_certs_pool: {
     format: boolean,
     default: false,
     doc: 'Trust the certificates of the system as well.',
   },
   cert_file: optionalText('File with the certificate of this client, PEM.'),
-  cert_pem: optionalText('In place of `cert_file`: the PEM text itself.'),
+  cert_pem: pemText('cert_file'),
   key_file: optionalText('File with the key of that certificate, PEM.'),
-  key_pem: { format: secret, default: '', doc: 'In place of `key_file`: the PEM text itself; secret.' },
+  key_pem: pemText('key_file'),
   min_version: { format: text, default: '1.2', doc: 'Oldest TLS version: `1.0`, `1.1`, `1.2` or `1.3`.' },
   max_version: optionalText('Newest TLS version; empty: the newest there is.'),
+  reload_interval: reloadInterval,
 };
 
 export const headersSchema: Property<Readonly<Record<string, string>>> = {

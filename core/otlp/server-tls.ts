@@ -1,10 +1,10 @@
 /** The `tls` block of a server: its keys, what cannot be right about them, and what node's TLS takes of it. */
 
-import type { TlsOptions } from 'node:tls';
-import type { ConfigProblem } from '../component/define.ts';
-import { secret, text } from '../config/formats.ts';
+import type { SecureContextOptions, TlsOptions } from 'node:tls';
+import type { ConfigProblem, Host } from '../component/define.ts';
+import { text } from '../config/formats.ts';
 import type { ConfigSchema, Property } from '../config/schema.ts';
-import { type TlsConfig, tlsProblems } from './client-schema.ts';
+import { pemText, reloadInterval, type TlsConfig, tlsProblems } from './client-schema.ts';
 import { loadTls } from './tls.ts';
 
 export interface ServerTlsConfig {
@@ -15,6 +15,8 @@ export interface ServerTlsConfig {
   readonly client_ca_file: string;
   readonly min_version: string;
   readonly max_version: string;
+  /** Milliseconds; 0: never. */
+  readonly reload_interval: number;
 }
 
 const optionalText = (doc: string): Property<string> => ({ format: text, default: '', doc });
@@ -22,12 +24,13 @@ const optionalText = (doc: string): Property<string> => ({ format: text, default
 /** `clients`: who connects, as a plural. */
 export const serverTlsSchema = (clients: string): ConfigSchema<ServerTlsConfig> => ({
   cert_file: optionalText('File with the certificate of this server, PEM; without one there is no TLS.'),
-  cert_pem: optionalText('In place of `cert_file`: the PEM text itself.'),
+  cert_pem: pemText('cert_file'),
   key_file: optionalText('File with the key of that certificate, PEM.'),
-  key_pem: { format: secret, default: '', doc: 'In place of `key_file`: the PEM text itself; secret.' },
+  key_pem: pemText('key_file'),
   client_ca_file: optionalText(`File with the certificates that ${clients} must show one of, PEM; empty: anybody may.`),
   min_version: { format: text, default: '1.2', doc: 'Oldest TLS version: `1.0`, `1.1`, `1.2` or `1.3`.' },
   max_version: optionalText('Newest TLS version; empty: the newest there is.'),
+  reload_interval: reloadInterval,
 });
 
 /** The block as that of a client, whose loading and checks are the same. */
@@ -48,10 +51,23 @@ export function serverTlsProblems(tls: ServerTlsConfig): readonly ConfigProblem[
   return [...problems, { path: ['tls', 'client_ca_file'], message, fix: 'add cert_file and key_file' }];
 }
 
-/** Reads what the block names; undefined: no TLS. Throws a WeirError for what cannot be used. */
-export async function loadServerTls(config: ServerTlsConfig): Promise<TlsOptions | undefined> {
+/** What `renewed` is called with is for connections from then on. */
+export interface ServerTlsUse {
+  readonly host: Pick<Host, 'clock' | 'logger'>;
+  readonly stopped: AbortSignal;
+  renewed(options: TlsOptions): void;
+}
+
+/**
+ * Reads what the block names, and again at each `reload_interval` until `stopped`; undefined: no TLS. Throws a WeirError
+ * for what cannot be used.
+ */
+export async function loadServerTls(config: ServerTlsConfig, use: ServerTlsUse): Promise<TlsOptions | undefined> {
   if (config.cert_file === '' && config.cert_pem === '') return undefined;
-  const { ca, ...options } = await loadTls(clientTlsOf(config));
-  if (config.client_ca_file === '') return options;
-  return { ...options, ...(ca === undefined ? {} : { ca }), requestCert: true, rejectUnauthorized: true };
+  const optionsOf = ({ ca, ...options }: SecureContextOptions): TlsOptions =>
+    config.client_ca_file === ''
+      ? options
+      : { ...options, ...(ca === undefined ? {} : { ca }), requestCert: true, rejectUnauthorized: true };
+  const renewed = (options: SecureContextOptions) => use.renewed(optionsOf(options));
+  return optionsOf(await loadTls(clientTlsOf(config), { ...use, renewed }));
 }

@@ -1,7 +1,8 @@
-/** The `tls` block of a client as what node's TLS takes. Files are read at start, so a renewed one needs a restart. */
+/** The `tls` block of a client as what node's TLS takes, read at the start and, where it says so, again at times. */
 
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, getCACertificates, type SecureContextOptions, type SecureVersion } from 'node:tls';
+import type { Host } from '../component/define.ts';
 import { WeirError } from '../errors.ts';
 import type { TlsConfig } from './client-schema.ts';
 
@@ -12,8 +13,42 @@ const nodeVersion: Readonly<Record<string, SecureVersion>> = {
   '1.3': 'TLSv1.3',
 };
 
-/** Reads what the block names; throws a WeirError for a file or a certificate that cannot be used. */
-export async function loadTls(config: TlsConfig): Promise<SecureContextOptions> {
+export interface TlsUse {
+  readonly host: Pick<Host, 'clock' | 'logger'>;
+  readonly stopped: AbortSignal;
+  /** What has changed is for connections from then on. */
+  renewed(options: SecureContextOptions): void;
+}
+
+/**
+ * Reads what the block names, and again at each `reload_interval` until `stopped`. Throws a WeirError for a file or a
+ * certificate that cannot be used; later, when one was perhaps being written, what was read before stays in use.
+ */
+export async function loadTls(config: TlsConfig, use: TlsUse): Promise<SecureContextOptions> {
+  const options = await readTls(config);
+  if (config.reload_interval > 0) void follow(config, use, options);
+  return options;
+}
+
+async function follow(config: TlsConfig, { host, stopped, renewed }: TlsUse, first: SecureContextOptions) {
+  let inUse = JSON.stringify(first);
+  for (;;) {
+    await host.clock.sleep(config.reload_interval, stopped);
+    if (stopped.aborted) return;
+    try {
+      const options = await readTls(config);
+      const read = JSON.stringify(options);
+      if (stopped.aborted || read === inUse) continue;
+      renewed(options);
+      inUse = read;
+      host.logger.info('The TLS files have changed; new connections use what is in them now.');
+    } catch (error) {
+      host.logger.warn('The TLS files cannot be used as they are now; what was read before stays in use.', { error });
+    }
+  }
+}
+
+async function readTls(config: TlsConfig): Promise<SecureContextOptions> {
   const [ca, cert, key] = await Promise.all([
     pemOf('ca_file', config.ca_file, config.ca_pem),
     pemOf('cert_file', config.cert_file, config.cert_pem),

@@ -2,28 +2,18 @@ import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
-import { createCertificate } from '../../test/support/certificate.ts';
-import { configOf } from '../../test/support/component-config.ts';
-import { createManualClock } from '../../test/support/manual-clock.ts';
 import { tableOf } from '../../test/support/metric-tables.ts';
+import { starterOf } from '../../test/support/otlp-exporter.ts';
 import { decodeRequest } from '../../test/support/otlp-protos.ts';
 import { startOtlpSink, unavailable } from '../../test/support/otlp-sink.ts';
-import { createRecordingHost } from '../../test/support/recording-host.ts';
 import otlpGrpc from './index.ts';
 
 const RESOURCE_EXHAUSTED = 8;
 const insecure = { insecure: true };
-const steady = { initial_interval: '1s', randomization_factor: 0, multiplier: 1 };
 
 const windowOf = (value: number) => [tableOf([{ attributes: { 'dst.port': 443, name: 'größer' }, value }])];
 
-async function startExporter(block: object) {
-  const clock = createManualClock();
-  const host = createRecordingHost('otlp_grpc', clock);
-  const exporter = otlpGrpc.create(configOf(otlpGrpc, { retry_on_failure: steady, ...block }), host);
-  await exporter.start?.();
-  return { clock, host, exporter };
-}
+const startExporter = starterOf(otlpGrpc);
 
 test('points arrive as they were, with headers and the name of this build', async (t) => {
   const sink = await startOtlpSink();
@@ -185,64 +175,4 @@ test('an endpoint where nobody listens is retried', async (t) => {
   t.regex(String(host.log.at(-1)?.fields.error), /^rpc error: code = Unavailable desc = .*ECONNREFUSED/);
   await exporter.stop?.();
   t.is(host.metric('otelcol_exporter_send_failed_metric_points'), 1);
-});
-
-test('TLS is on by default: a trusted certificate is accepted, an unknown one is not', async (t) => {
-  const certificate = createCertificate('IP:127.0.0.1', 'DNS:sink.test');
-  const sink = await startOtlpSink({ tls: certificate });
-  const trusting = await startExporter({ endpoint: sink.grpcAddress, tls: { ca_pem: certificate.cert } });
-  trusting.exporter.export(windowOf(1));
-  await trusting.exporter.stop?.();
-  t.is(sink.points.length, 1);
-
-  const doubting = await startExporter({ endpoint: sink.grpcAddress });
-  doubting.exporter.export(windowOf(2));
-  await doubting.clock.untilSleeping(1000);
-  t.regex(String(doubting.host.log.at(-1)?.fields.error), /self-signed certificate/i);
-  await doubting.exporter.stop?.();
-
-  const careless = await startExporter({ endpoint: sink.grpcAddress, tls: { insecure_skip_verify: true } });
-  careless.exporter.export(windowOf(3));
-  await careless.exporter.stop?.();
-  t.deepEqual(
-    sink.points.map((point) => point.value),
-    [1, 3],
-  );
-  await sink.close();
-});
-
-test('server_name_override names what the certificate must carry', async (t) => {
-  const certificate = createCertificate('DNS:sink.test');
-  const sink = await startOtlpSink({ tls: certificate });
-  const tls = { ca_pem: certificate.cert, server_name_override: 'sink.test' };
-  const { exporter } = await startExporter({ endpoint: sink.grpcAddress, tls });
-  exporter.export(windowOf(1));
-  await exporter.stop?.();
-  t.is(sink.points.length, 1);
-  await sink.close();
-});
-
-test('http:// leaves TLS on and warns; https:// turns it on even with insecure', async (t) => {
-  const certificate = createCertificate('IP:127.0.0.1');
-  const sink = await startOtlpSink({ tls: certificate });
-  const warned = await startExporter({ endpoint: `http://${sink.grpcAddress}`, tls: { ca_pem: certificate.cert } });
-  warned.exporter.export(windowOf(1));
-  await warned.exporter.stop?.();
-  t.regex(warned.host.log[0]?.message ?? '', /TLS stays on/);
-
-  const forced = await startExporter({
-    endpoint: `https://${sink.grpcAddress}`,
-    tls: { insecure: true, ca_pem: certificate.cert },
-  });
-  forced.exporter.export(windowOf(2));
-  await forced.exporter.stop?.();
-  t.deepEqual(forced.host.log, []);
-  t.is(sink.points.length, 2);
-  await sink.close();
-});
-
-test('a certificate file that is missing stops the start with its path', async (t) => {
-  await t.throwsAsync(startExporter({ endpoint: 'localhost:4317', tls: { ca_file: '/nowhere/ca.pem' } }), {
-    message: 'failed to load TLS config: cannot read ca_file /nowhere/ca.pem',
-  });
 });

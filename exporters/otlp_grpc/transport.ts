@@ -1,6 +1,6 @@
 /** One unary Export call a payload, and what its status means: accepted, to be sent again, or refused for good. */
 
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { CallOptions, ChannelCredentials, ChannelOptions, Client, Metadata, ServiceError } from '@grpc/grpc-js';
 import type { Host } from '../../core/component/define.ts';
 import { reportOf, WeirError } from '../../core/errors.ts';
@@ -28,6 +28,10 @@ interface Connection {
   readonly grpc: Grpc;
   readonly client: Client;
   readonly metadata: Metadata;
+  /** Under way. */
+  calls: number;
+  /** Another one is in its place, and it closes with the last call. */
+  replaced: boolean;
 }
 
 export function createGrpcTransport(host: Host, config: OtlpGrpcConfig, endpoint: GrpcEndpoint): Transport {
@@ -37,10 +41,25 @@ export function createGrpcTransport(host: Host, config: OtlpGrpcConfig, endpoint
     async start() {
       // Loaded here: 17 MB that an agent without this exporter does not need.
       const grpc = await import('@grpc/grpc-js');
-      const credentials = limitHandshakes(await channelCredentials(grpc, host, config, endpoint), stopped.signal);
-      const client = new grpc.Client(endpoint.target, credentials, channelOptions(host, config));
-      if (config.compression === 'gzip') declareGzip(client, grpc);
-      connection = { grpc, client, metadata: requestMetadata(grpc, config) };
+      const metadata = requestMetadata(grpc, config);
+      const connect = (credentials: ChannelCredentials) => {
+        const limited = limitHandshakes(credentials, stopped.signal);
+        const client = new grpc.Client(endpoint.target, limited, channelOptions(host, config));
+        if (config.compression === 'gzip') declareGzip(client, grpc);
+        if (connection !== undefined) replace(connection);
+        connection = { grpc, client, metadata, calls: 0, replaced: false };
+      };
+      if (!isSecure(host, config, endpoint)) {
+        connect(grpc.credentials.createInsecure());
+        return;
+      }
+      const connectBy = (options: SecureContextOptions) =>
+        connect(
+          grpc.ChannelCredentials.createFromSecureContext(createSecureContext(options), {
+            rejectUnauthorized: !config.tls.insecure_skip_verify,
+          }),
+        );
+      connectBy(await loadTls(config.tls, { host, stopped: stopped.signal, renewed: connectBy }));
     },
     async stop() {
       connection?.client.close();
@@ -54,11 +73,20 @@ export function createGrpcTransport(host: Host, config: OtlpGrpcConfig, endpoint
   };
 }
 
-function call({ grpc, client, metadata }: Connection, body: Buffer, signal: AbortSignal): Promise<Delivery> {
+function replace(connection: Connection): void {
+  connection.replaced = true;
+  if (connection.calls === 0) connection.client.close();
+}
+
+function call(connection: Connection, body: Buffer, signal: AbortSignal): Promise<Delivery> {
+  const { grpc, client, metadata } = connection;
+  connection.calls += 1;
   return new Promise((resolve) => {
     const options: CallOptions = {};
     const answer = (error: ServiceError | null, response?: Buffer) => {
       signal.removeEventListener('abort', cancel);
+      connection.calls -= 1;
+      if (connection.replaced && connection.calls === 0) client.close();
       resolve(error === null ? accepted(response ?? Buffer.alloc(0)) : failed(grpc, error));
     };
     const pending = client.makeUnaryRequest(EXPORT_METHOD, identity, identity, body, metadata, options, answer);
@@ -115,22 +143,14 @@ function codeName(grpc: Grpc, code: number): string {
   return name.replace(/_?([A-Z])([A-Z]*)/g, (_, first: string, rest: string) => first + rest.toLowerCase());
 }
 
-async function channelCredentials(
-  grpc: Grpc,
-  host: Host,
-  config: OtlpGrpcConfig,
-  endpoint: GrpcEndpoint,
-): Promise<ChannelCredentials> {
-  const { tls } = config;
-  if (tls.insecure && endpoint.scheme !== 'https') return grpc.credentials.createInsecure();
+function isSecure(host: Host, config: OtlpGrpcConfig, endpoint: GrpcEndpoint): boolean {
+  if (config.tls.insecure && endpoint.scheme !== 'https') return false;
   if (endpoint.scheme === 'http') {
     host.logger.warn('The endpoint begins with http://, and TLS stays on. Set tls::insecure to true to send without.', {
       endpoint: config.endpoint,
     });
   }
-  return grpc.ChannelCredentials.createFromSecureContext(createSecureContext(await loadTls(tls)), {
-    rejectUnauthorized: !tls.insecure_skip_verify,
-  });
+  return true;
 }
 
 function channelOptions(host: Host, config: OtlpGrpcConfig): ChannelOptions {

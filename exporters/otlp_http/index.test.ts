@@ -1,25 +1,15 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test from 'ava';
-import { createCertificate } from '../../test/support/certificate.ts';
-import { configOf, problemsOf } from '../../test/support/component-config.ts';
-import { createManualClock } from '../../test/support/manual-clock.ts';
+import { problemsOf } from '../../test/support/component-config.ts';
 import { tableOf } from '../../test/support/metric-tables.ts';
+import { starterOf } from '../../test/support/otlp-exporter.ts';
 import { startOtlpSink, unavailable } from '../../test/support/otlp-sink.ts';
-import { createRecordingHost } from '../../test/support/recording-host.ts';
 import otlpHttp, { metricsUrl } from './index.ts';
-
-const steady = { initial_interval: '1s', randomization_factor: 0, multiplier: 1 };
 
 const windowOf = (value: number) => [tableOf([{ attributes: { name: 'größer' }, value }])];
 
-async function startExporter(block: object) {
-  const clock = createManualClock();
-  const host = createRecordingHost('otlp_http', clock);
-  const exporter = otlpHttp.create(configOf(otlpHttp, { retry_on_failure: steady, ...block }), host);
-  await exporter.start?.();
-  return { clock, host, exporter };
-}
+const startExporter = starterOf(otlpHttp);
 
 for (const compression of ['gzip', 'zstd', 'none']) {
   test(`points arrive at /v1/metrics with compression ${compression}`, async (t) => {
@@ -139,23 +129,6 @@ test('an endpoint where nobody listens is retried', async (t) => {
   t.regex(String(host.log.at(-1)?.fields.error), /^failed to make an HTTP request: connect ECONNREFUSED/);
   await exporter.stop?.();
   t.is(host.metric('otelcol_exporter_send_failed_metric_points'), 1);
-});
-
-test('https checks the certificate', async (t) => {
-  const certificate = createCertificate('IP:127.0.0.1');
-  const sink = await startOtlpSink({ tls: certificate });
-  const trusting = await startExporter({ endpoint: sink.httpUrl, tls: { ca_pem: certificate.cert } });
-  trusting.exporter.export(windowOf(1));
-  await trusting.exporter.stop?.();
-  t.is(sink.points.length, 1);
-
-  const doubting = await startExporter({ endpoint: sink.httpUrl });
-  doubting.exporter.export(windowOf(2));
-  await doubting.clock.untilSleeping(1000);
-  t.regex(String(doubting.host.log.at(-1)?.fields.error), /self-signed certificate/i);
-  await doubting.exporter.stop?.();
-  t.is(sink.points.length, 1);
-  await sink.close();
 });
 
 /** A server that answers each request as `answer` does, once it has it whole; counts requests. */

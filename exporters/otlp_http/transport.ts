@@ -2,8 +2,10 @@
 
 import http from 'node:http';
 import https from 'node:https';
+import type { SecureContextOptions } from 'node:tls';
 import type { Host } from '../../core/component/define.ts';
 import { reportOf, WeirError } from '../../core/errors.ts';
+import type { TlsConfig } from '../../core/otlp/client-schema.ts';
 import { decodeExportResponse, decodeStatus } from '../../core/otlp/response.ts';
 import { loadTls } from '../../core/otlp/tls.ts';
 import type { Delivery, Transport } from '../../core/queue/transport.ts';
@@ -29,6 +31,7 @@ interface Answer {
 export function createHttpTransport(host: Host, config: OtlpHttpConfig, url: URL): Transport {
   const secure = url.protocol === 'https:';
   let agent: http.Agent | undefined;
+  const stopped = new AbortController();
   const headers = {
     'user-agent': `${host.build.command}/${host.build.version} (${process.platform}/${process.arch})`,
     ...config.headers,
@@ -37,16 +40,18 @@ export function createHttpTransport(host: Host, config: OtlpHttpConfig, url: URL
   };
   return {
     async start() {
-      agent = secure
-        ? new https.Agent({
-            keepAlive: true,
-            ...(await loadTls(config.tls)),
-            rejectUnauthorized: !config.tls.insecure_skip_verify,
-            ...(config.tls.server_name_override === '' ? {} : { servername: config.tls.server_name_override }),
-          })
-        : new http.Agent({ keepAlive: true });
+      if (!secure) {
+        agent = new http.Agent({ keepAlive: true });
+        return;
+      }
+      const renewed = (options: SecureContextOptions) => {
+        if (agent !== undefined) closeWhenIdle(agent);
+        agent = secureAgent(config.tls, options);
+      };
+      agent = secureAgent(config.tls, await loadTls(config.tls, { host, stopped: stopped.signal, renewed }));
     },
     async stop() {
+      stopped.abort();
       agent?.destroy();
       agent = undefined;
     },
@@ -66,6 +71,21 @@ export function createHttpTransport(host: Host, config: OtlpHttpConfig, url: URL
       }
     },
   };
+}
+
+function secureAgent(tls: TlsConfig, options: SecureContextOptions): https.Agent {
+  return new https.Agent({
+    keepAlive: true,
+    ...options,
+    rejectUnauthorized: !tls.insecure_skip_verify,
+    ...(tls.server_name_override === '' ? {} : { servername: tls.server_name_override }),
+  });
+}
+
+/** Requests that are under way come to their end. */
+function closeWhenIdle(agent: http.Agent): void {
+  agent.maxFreeSockets = 0;
+  for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
 }
 
 interface Request {

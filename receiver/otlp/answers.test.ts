@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import tls from 'node:tls';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import * as grpc from '@grpc/grpc-js';
 import test from 'ava';
@@ -5,11 +7,12 @@ import { createAllAttributes } from '../../core/pipeline/all-attributes.ts';
 import type { MetricTable } from '../../core/table/metric-table.ts';
 import { createTestTables } from '../../core/table/testing.ts';
 import otlpHttp from '../../exporters/otlp_http/index.ts';
-import { createCertificate } from '../../test/support/certificate.ts';
+import { certificateFiles, createCertificate } from '../../test/support/certificate.ts';
 import { configOf } from '../../test/support/component-config.ts';
 import { decodeStatusBody, encodeRequest } from '../../test/support/otlp-protos.ts';
 import { call, figure, joined, post, requestOf, startReceiver } from '../../test/support/otlp-receiver.ts';
 import { createRecordingHost } from '../../test/support/recording-host.ts';
+import { until } from '../../test/support/until.ts';
 
 const json = (request: string) => JSON.parse(request) as object;
 const isMetric = (table: { readonly kind: string }): table is MetricTable => table.kind === 'metric';
@@ -122,3 +125,32 @@ test('with a certificate both protocols speak TLS', async (t) => {
   t.is(receiver.bytes(), 11);
   await receiver.stop();
 });
+
+test('with reload_interval both protocols show the certificate that is in the files now', async (t) => {
+  const [before, after] = [createCertificate('IP:127.0.0.1'), createCertificate('IP:127.0.0.1')];
+  const { certFile, keyFile, write } = certificateFiles(t, before);
+  const block = { cert_file: certFile, key_file: keyFile, reload_interval: '1h' };
+  const secured = { endpoint: '127.0.0.1:0', tls: block };
+  const receiver = await startReceiver({ protocols: { grpc: secured, http: secured } });
+  const ports = [receiver.grpcAddress, new URL(receiver.httpUrl).host].map((address) => Number(address.split(':')[1]));
+  const said = (start: string) => receiver.host.log.filter(({ message }) => message.startsWith(start)).length;
+  t.deepEqual(await Promise.all(ports.map(certificateAt)), [before.cert, before.cert]);
+  write({ ...after, cert: before.cert });
+  receiver.clock.advance(3_600_000);
+  await until('both have tried', () => said('The TLS files cannot be used') === 2);
+  t.deepEqual(await Promise.all(ports.map(certificateAt)), [before.cert, before.cert]);
+  write(after);
+  receiver.clock.advance(3_600_000);
+  await until('both have read', () => said('The TLS files have changed') === 2);
+  t.deepEqual(await Promise.all(ports.map(certificateAt)), [after.cert, after.cert]);
+  await receiver.stop();
+});
+
+/** What a server on loopback shows, as PEM. */
+async function certificateAt(port: number): Promise<string> {
+  const socket = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['h2', 'http/1.1'] });
+  await once(socket, 'secureConnect');
+  const shown = socket.getPeerX509Certificate()!.toString();
+  socket.destroy();
+  return shown;
+}

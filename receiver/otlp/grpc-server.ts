@@ -35,6 +35,7 @@ export function createGrpcServer(host: Host, config: GrpcConfig, intake: Intake)
   const address = parseListenAddress(config.endpoint) as ListenAddress;
   let listener: net.Server | undefined;
   let server: Server | undefined;
+  const stopped = new AbortController();
   return {
     protocol: 'gRPC',
     address,
@@ -53,11 +54,14 @@ export function createGrpcServer(host: Host, config: GrpcConfig, intake: Intake)
       });
       // Connections are accepted here, where TLS and errors are those of every other server.
       const { injectConnection } = made.createConnectionInjector(grpc.ServerCredentials.createInsecure());
-      const options = await loadServerTls(config.tls);
-      listener =
-        options === undefined
-          ? net.createServer(injectConnection)
-          : tls.createServer({ ...options, ALPNProtocols: ['h2'] }, injectConnection);
+      let secured: tls.Server | undefined;
+      const options = await loadServerTls(config.tls, {
+        host,
+        stopped: stopped.signal,
+        renewed: (renewed) => secured?.setSecureContext(renewed),
+      });
+      if (options !== undefined) secured = tls.createServer({ ...options, ALPNProtocols: ['h2'] }, injectConnection);
+      listener = secured ?? net.createServer(injectConnection);
       listener.on('tlsClientError', (error: Error) =>
         host.logger.debug('A client could not connect.', { error: String(error) }),
       );
@@ -72,6 +76,7 @@ export function createGrpcServer(host: Host, config: GrpcConfig, intake: Intake)
       return port;
     },
     async stop() {
+      stopped.abort();
       listener?.close();
       listener = undefined;
       const stopping = server;

@@ -1,9 +1,10 @@
 /** A self-signed certificate for servers of tests, made by openssl. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { ExecutionContext } from 'ava';
 
 export interface Certificate {
   readonly key: string;
@@ -22,4 +23,17 @@ export function createCertificate(...names: readonly string[]): Certificate {
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** The files of a certificate in a folder of its own, and what writes another one into them. */
+export function certificateFiles(t: ExecutionContext, first: Certificate) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'weir-certificate-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const [certFile, keyFile] = [path.join(folder, 'cert.pem'), path.join(folder, 'key.pem')];
+  const write = ({ cert, key }: Certificate) => {
+    writeFileSync(certFile, cert);
+    writeFileSync(keyFile, key);
+  };
+  write(first);
+  return { certFile, keyFile, write };
 }

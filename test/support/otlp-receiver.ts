@@ -6,13 +6,14 @@ import type { FlowTable } from '../../core/table/flow-table.ts';
 import type { ResourceMetricsTable } from '../../core/table/resource-metrics.ts';
 import otlp, { createOtlpReceiver } from '../../receiver/otlp/index.ts';
 import { configOf } from './component-config.ts';
-import { createManualClock } from './manual-clock.ts';
+import { createManualClock, type ManualClock } from './manual-clock.ts';
 import { decodeResponse, decodeStatusBody } from './otlp-protos.ts';
 import { createRecordingHost, type RecordingHost } from './recording-host.ts';
 import { recordedLine, T0 } from './recordings.ts';
 
 export interface TestReceiver {
   readonly host: RecordingHost;
+  readonly clock: ManualClock;
   readonly tables: FlowTable[];
   /** Metrics that are no flows. */
   readonly passed: ResourceMetricsTable[];
@@ -32,10 +33,12 @@ export interface TestReceiver {
 export const protocols = { grpc: { endpoint: '127.0.0.1:0' }, http: { endpoint: '127.0.0.1:0' } };
 
 export async function startReceiver(block: object = { protocols }): Promise<TestReceiver> {
-  const host = createRecordingHost('otlp', createManualClock(T0));
+  const clock = createManualClock(T0);
+  const host = createRecordingHost('otlp', clock);
   let wake = () => {};
   const test = {
     host,
+    clock,
     tables: [] as FlowTable[],
     passed: [] as ResourceMetricsTable[],
     bytes: () => test.tables.reduce((sum, { measures }) => sum + measures.bytes.reduce((a, b) => a + b, 0), 0),

@@ -1,7 +1,7 @@
 /**
- * What it costs to read flows that somebody chose so that they collide under the hashes in the source, against as many
- * that nobody chose. Without a secret in the hashes most would be in the overflow map, which holds 16,384, and the reader,
- * looking for a free place, would walk past all others.
+ * What it costs to read flows that somebody chose so that they collide under the hash in the source of the programs, against
+ * as many that nobody chose. The programs look at 16 slots and then use the overflow map, which holds 16,384 flows; a
+ * reader that looked for a free place in tables of such a hash would walk past all others.
  */
 
 import { flowColumns, openKernelTable } from '../native/index.ts';

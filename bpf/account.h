@@ -162,7 +162,7 @@ static __always_inline void account(struct __sk_buff *skb, const struct packet *
 {
 	const __u64 *words = packet->key.words;
 	__u32 mask = READ_ONCE(control.mask), epoch = READ_ONCE(control.epoch);
-	__u64 hash = flow_hash_from_ends(&control.hashing, packet->ends_hash, words);
+	__u64 hash = flow_hash_from_ends(packet->ends_hash, words);
 	__u32 place = flow_place(hash, 0), index;
 	struct flow_slot *slot;
 

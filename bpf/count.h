@@ -75,7 +75,7 @@ static __noinline int count_slow(struct __sk_buff *skb, __u32 direction, __u32 l
 	struct packet packet = {};
 	enum parse_result result = parse_slow(skb, direction, link_bytes, &packet);
 
-	packet.ends_hash = flow_ends_hash(&control.hashing, packet.key.words);
+	packet.ends_hash = flow_ends_hash(packet.key.words);
 	decide(skb, direction, result, &packet, IN_MEMORY);
 	return 0;
 }

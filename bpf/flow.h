@@ -22,7 +22,7 @@
  * Counts up when numbers in the maps get another meaning and no size tells it: tables that outlive a process are taken
  * over only by one with the same number.
  */
-#define FLOW_LAYOUT 2
+#define FLOW_LAYOUT 1
 
 enum flow_direction { FLOW_INGRESS = 0, FLOW_EGRESS = 1 };
 /* Beside it, in keys of the overflow maps: counted on entry, and then forwarded into a tunnel. */
@@ -137,22 +137,12 @@ struct flow_settings {
 	__u32 padding;
 };
 
-/*
- * Odd numbers that nobody else knows: who knew them could send packets whose flows all want the same slots, and what
- * finds none goes to the overflow map, which is smaller.
- */
-struct flow_hashing {
-	__u64 multipliers[5];
-};
-
 /* Shared while running. The first line is read for each packet, the second written for each new flow. */
 struct flow_control {
 	__u32 epoch;		   /* user space counts it up with each read */
 	__u32 mask;		   /* slots in use less one; the program doubles it */
 	__u32 overflow_generation; /* 0 or 1: where programs put overflow; user space flips it */
-	__u32 padding;
-	struct flow_hashing hashing; /* the same while the table lives: slots are found by it */
-	__u64 padding_read[1];
+	__u32 padding[13];
 	__u32 used;		/* slots not FREE */
 	__u32 overflow_used[2]; /* entries made, by generation */
 	__u32 padding_used[13];
@@ -164,26 +154,26 @@ FLOW_ASSERT(sizeof(struct flow_control) == 128, "flow control");
 
 #define FLOW_INLINE static inline __attribute__((always_inline))
 
-/* Multiply and fold: multiplicative hashing (Dietzfelbinger et al., 1997) a word after the other. */
-FLOW_INLINE __u64 flow_ends_hash(const struct flow_hashing *hashing, const __u64 *words)
+/* Multiply and fold, a word pair at a time (the constants are those of MurmurHash3's finaliser and its kin). */
+FLOW_INLINE __u64 flow_ends_hash(const __u64 *words)
 {
-	__u64 hash = (words[1] ^ words[0] * hashing->multipliers[0]) * hashing->multipliers[1];
+	__u64 hash = (words[1] ^ words[0] * 0xd6e8feb86659fd93ull) * 0x9e3779b97f4a7c15ull;
 
 	hash ^= hash >> 32;
-	hash = (hash ^ words[3] ^ words[2] * hashing->multipliers[2]) * hashing->multipliers[3];
+	hash = (hash ^ words[3] ^ words[2] * 0xa0761d6478bd642full) * 0xff51afd7ed558ccdull;
 	return hash ^ hash >> 32;
 }
 
-FLOW_INLINE __u64 flow_hash_from_ends(const struct flow_hashing *hashing, __u64 ends_hash, const __u64 *words)
+FLOW_INLINE __u64 flow_hash_from_ends(__u64 ends_hash, const __u64 *words)
 {
-	__u64 hash = (ends_hash ^ words[4]) * hashing->multipliers[4];
+	__u64 hash = (ends_hash ^ words[4]) * 0xc4ceb9fe1a85ec53ull;
 
 	return hash ^ hash >> 29;
 }
 
-FLOW_INLINE __u64 flow_hash(const struct flow_hashing *hashing, const __u64 *words)
+FLOW_INLINE __u64 flow_hash(const __u64 *words)
 {
-	return flow_hash_from_ends(hashing, flow_ends_hash(hashing, words), words);
+	return flow_hash_from_ends(flow_ends_hash(words), words);
 }
 
 /* Which slot is looked at as the probe-th, of 2 * PROBE_WINDOW: this, with the mask over it. */

@@ -47,11 +47,7 @@ struct {
 } devices SEC(".maps");
 
 const volatile struct flow_settings settings SEC(".rodata.settings") = {};
-/* User space puts secret multipliers in place of these, which are of programs that are loaded for a measurement. */
-struct flow_control control SEC(".data.control") = {
-    .hashing.multipliers = {0xd6e8feb86659fd93, 0x9e3779b97f4a7c15, 0xa0761d6478bd642f, 0xff51afd7ed558ccd,
-			    0xc4ceb9fe1a85ec53},
-};
+struct flow_control control SEC(".data.control") = {};
 
 /*
  * Interface indexes of several network namespaces in one set of maps: the programs are loaded once for each namespace,

@@ -43,7 +43,7 @@ static __always_inline int parse_fast(struct __sk_buff *skb, __u32 direction, __
 		words[2] = 0;
 		words[3] = v4_mapped(ip->daddr);
 		/* Here, where half of the words are known to be 0. */
-		packet->ends_hash = flow_ends_hash(&control.hashing, words);
+		packet->ends_hash = flow_ends_hash(words);
 		protocol = ip->protocol;
 		transport = data + link_bytes + IPV4_BYTES;
 		header_bytes = link_bytes + IPV4_BYTES;
@@ -56,7 +56,7 @@ static __always_inline int parse_fast(struct __sk_buff *skb, __u32 direction, __
 			return 0;
 		__builtin_memcpy(&words[0], &ip->saddr, 16);
 		__builtin_memcpy(&words[2], &ip->daddr, 16);
-		packet->ends_hash = flow_ends_hash(&control.hashing, words);
+		packet->ends_hash = flow_ends_hash(words);
 		protocol = ip->nexthdr;
 		transport = data + link_bytes + IPV6_BYTES;
 		header_bytes = link_bytes + IPV6_BYTES;

@@ -26,7 +26,7 @@ static __always_inline void count_from_socket(struct __sk_buff *skb)
 	if (!counted && skb->ifindex == LOOPBACK_IFINDEX)
 		return;
 	enum parse_result result = parse_slow(skb, direction, link_bytes, &packet);
-	packet.ends_hash = flow_ends_hash(&control.hashing, packet.key.words);
+	packet.ends_hash = flow_ends_hash(packet.key.words);
 	if (counted)
 		decide(skb, direction, result, &packet, IN_MEMORY);
 	else

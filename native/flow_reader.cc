@@ -34,7 +34,7 @@ FlowReader::FlowReader(const BpfObject &object, uint32_t max_slots, uint32_t fir
       idle_windows_(options.idle_windows), sampling_(options.sampling),
       control_(object.map_descriptor(".data.control"), 1, ".data.control"),
       overflow_(object.map_descriptor("overflow_0"), object.map_descriptor("overflow_1")),
-      openings_(object.map_descriptor("flow_cold"), first_mask, control_[0].hashing),
+      openings_(object.map_descriptor("flow_cold"), first_mask),
       identifier_(openings_, TrueEnds(std::move(conntrack), places),
 		  Roles(openings_, std::move(sockets), options.guess_ports), options.tunnel_mode, places),
       follows_into_tunnels_(options.tunnel_mode == TunnelMode::outer), progress_(progress)

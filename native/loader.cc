@@ -3,7 +3,6 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <type_traits>
 
 #include <bpf/bpf.h>
 #include <fcntl.h>
@@ -13,7 +12,6 @@
 #include "failure.h"
 #include "libbpf_log.h"
 #include "pins.h"
-#include "secret_hash.h"
 
 namespace weir
 {
@@ -76,15 +74,6 @@ void size_maps(bpf_object *object, uint32_t slots)
 	}
 }
 
-flow_hashing draw_hashing()
-{
-	flow_hashing hashing;
-	const auto secrets = draw_secrets<std::extent_v<decltype(hashing.multipliers)>>();
-	for (size_t at = 0; at < secrets.size(); at++)
-		hashing.multipliers[at] = secrets[at] | 1;
-	return hashing;
-}
-
 // All but the constants, which are of one load.
 void take_maps(bpf_object *object, const BpfObject &shared)
 {
@@ -130,7 +119,6 @@ BpfObject::BpfObject(const LoadOptions &options, const BpfObject *shared, Pinned
 		auto *control = globals_of<flow_control>(object_.get(), ".data.control");
 		control->epoch = 1;
 		control->mask = options.initial_slots - 1;
-		control->hashing = draw_hashing();
 	}
 
 	// This may remove filters, for which libbpf's log is kept as well, and only one can keep it.

@@ -19,8 +19,7 @@ class Openings
 {
       public:
 	// first_mask: of the table before it grew.
-	Openings(int cold_descriptor, uint32_t first_mask, const flow_hashing &hashing)
-	    : cold_descriptor_(cold_descriptor), first_mask_(first_mask), hashing_(hashing)
+	Openings(int cold_descriptor, uint32_t first_mask) : cold_descriptor_(cold_descriptor), first_mask_(first_mask)
 	{
 	}
 
@@ -87,7 +86,7 @@ class Openings
 	uint32_t take_from_others(const MapView<flow_slot> &slots, uint32_t index)
 	{
 		const flow_key &key = slots[index].key;
-		const uint64_t hash = flow_hash(&hashing_, key.words);
+		const uint64_t hash = flow_hash(key.words);
 		for (auto mask = static_cast<uint32_t>(slots.size() - 1);; mask >>= 1) {
 			for (uint32_t probe = 0; probe < 2 * PROBE_WINDOW; probe++) {
 				const uint32_t other = flow_place(hash, probe) & mask;
@@ -110,7 +109,6 @@ class Openings
 
 	int cold_descriptor_;
 	uint32_t first_mask_;
-	flow_hashing hashing_;
 	std::optional<MapView<flow_cold>> cold_;
 };
 

@@ -14,18 +14,6 @@
 namespace weir
 {
 
-// Numbers that nobody else knows. Throws std::system_error.
-template <size_t Count>
-std::array<uint64_t, Count> draw_secrets()
-{
-	std::array<uint64_t, Count> drawn;
-	// So few bytes come whole or not at all.
-	while (getrandom(drawn.data(), sizeof(drawn), 0) < 0)
-		if (errno != EINTR)
-			throw std::system_error(errno, std::generic_category(), "getrandom");
-	return drawn;
-}
-
 class SecretHash
 {
       public:
@@ -42,6 +30,8 @@ class SecretHash
 	}
 
       private:
+	using Secrets = std::array<uint64_t, 4>;
+
 	static uint64_t fold(uint64_t left, uint64_t right)
 	{
 		__extension__ using Wide = unsigned __int128;
@@ -49,7 +39,17 @@ class SecretHash
 		return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 	}
 
-	static inline const std::array<uint64_t, 4> secrets = draw_secrets<4>();
+	static Secrets draw()
+	{
+		Secrets drawn;
+		// So few bytes come whole or not at all.
+		while (getrandom(drawn.data(), sizeof(drawn), 0) < 0)
+			if (errno != EINTR)
+				throw std::system_error(errno, std::generic_category(), "getrandom");
+		return drawn;
+	}
+
+	static inline const Secrets secrets = draw();
 };
 
 } // namespace weir

@@ -1,6 +1,6 @@
-/** Addresses that collide under the hash that the programs have in their source, for whoever does not know its secret. */
+/** Addresses that collide under the hash of the programs (`flow_ends_hash` in bpf/flow.h), which anybody can read. */
 
-/** The first multiplier of `control` in bpf/maps.h. */
+/** What the first half of an address is multiplied by. */
 const MULTIPLIER = 0xd6e8feb86659fd93n;
 const PREFIX = new Uint8Array([0x20, 0x01, 0x0d, 0xb8]);
 

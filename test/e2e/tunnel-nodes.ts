@@ -28,10 +28,10 @@ function nodeBehind(uplink: VethEnd, number: number): Node {
   const [inside, outside] = joinByVeth(pod, namespace, { mtuBytes: TUNNEL_MTU_BYTES });
   const gateway = `10.99.${number}.1`;
   const ipv4 = `10.99.${number}.2`;
-  // Nothing of the kernel's own comes from a pod, nor from a device that is added to the node.
+  // Nothing of the kernel's own comes from a pod, nor from a device that is added to the node: no groups are reported.
   for (const end of [inside, outside]) disableIpv6(end.namespace, end.name);
   disableIpv6(namespace);
-  namespace.run('ip', 'link', 'add', 'br0', 'type', 'bridge');
+  namespace.run('ip', 'link', 'add', 'br0', 'type', 'bridge', 'mcast_snooping', '0');
   namespace.run('ip', 'address', 'add', `${gateway}/24`, 'dev', 'br0');
   namespace.run('ip', 'link', 'set', 'br0', 'up');
   namespace.run('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
